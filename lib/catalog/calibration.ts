@@ -1,0 +1,56 @@
+/** The constants that cannot be derived, each with the run or the source it came from (data/calibration.json). */
+import type { StrategySpec } from "../language/pipeline.ts";
+import data from "./data/calibration.json" with { type: "json" };
+import type { Device, Stack } from "./types.ts";
+
+type ByStrategy = Readonly<Record<StrategySpec["use"], number>>;
+
+/** Constants of the memory model. */
+export interface MemoryCalibration {
+  /** CUDA context of one process on one GPU. */
+  readonly cudaContextBytes: number;
+  /** NCCL's buffers on one GPU of a group of several. */
+  readonly ncclBytes: number;
+  /** Private memory of one rank's interpreter and libraries, beside a GPU. */
+  readonly hostBaseBytes: ByStrategy;
+  /** VmData of one rank after its imports, on a cpu device. */
+  readonly cpuBaseBytes: ByStrategy;
+  /** RssAnon at the same moment. */
+  readonly cpuBaseResidentBytes: ByStrategy;
+}
+
+/** Constants of the speed model: what is reached of a data-sheet rate, and fixed costs. */
+export interface SpeedCalibration {
+  readonly memoryEfficiency: number;
+  readonly flopsEfficiency: number;
+  readonly linkEfficiency: number;
+  /** Host time of one eager kernel. */
+  readonly launchSeconds: number;
+  readonly linkLatencySeconds: number;
+  /** Host time that the strategy's hooks add to each module call. */
+  readonly importSeconds: ByStrategy;
+  /** Fixed part of loading behind the imports: building the model, process groups. */
+  readonly setupSeconds: ByStrategy;
+  /** A measurement lies within mid / factor .. mid x factor in 90 % of cases. */
+  readonly stepFactor: number;
+  readonly loadFactor: number;
+}
+
+/** Memory constants of a stack. */
+export function memoryCalibration(stack: Stack): MemoryCalibration {
+  const { memory } = data;
+  const isOld = Number.parseInt(stack.versions["torch"] ?? "", 10) < 2;
+  return {
+    cudaContextBytes: (isOld ? memory.cudaContextBytesTorch1 : memory.cudaContextBytes).value,
+    ncclBytes: memory.ncclBytes.value,
+    hostBaseBytes: memory.hostBaseBytes.values,
+    cpuBaseBytes: memory.cpuBaseBytes.values,
+    cpuBaseResidentBytes: memory.cpuBaseResidentBytes.values,
+  };
+}
+
+/** Speed constants of a kind of device. */
+export function speedCalibration(device: Device): SpeedCalibration {
+  const { values, importSeconds, setupSeconds } = data.speed[device.type];
+  return { ...values, importSeconds: importSeconds.values, setupSeconds: setupSeconds.values };
+}

@@ -1,0 +1,40 @@
+/** Kinds of devices, by name. */
+import data from "./data/gpus.json" with { type: "json" };
+import type { DeviceFact } from "./facts.ts";
+import type { Device } from "./types.ts";
+
+const FACTS: readonly DeviceFact[] = data.devices;
+
+/** Host link of a device that a pipeline spells out, which has no key for it. */
+export const DEFAULT_HOST_LINK_BYTES_PER_SECOND: number =
+  data.defaults.hostLinkBytesPerSecond.value;
+
+/** Every device with the sources of its numbers, in catalog order. */
+export function deviceFacts(): readonly DeviceFact[] {
+  return FACTS;
+}
+
+/** The device of that kind, compared without regard to case. */
+export function findDevice(kind: string): Device | undefined {
+  const lowered = kind.toLowerCase();
+  const fact = FACTS.find((candidate) => candidate.kind.toLowerCase() === lowered);
+  return fact === undefined ? undefined : toDevice(fact);
+}
+
+/** The device whose name nvidia-smi (or `torch.cuda.get_device_name`) prints. */
+export function findDeviceByProductName(productName: string): Device | undefined {
+  const fact = FACTS.find((candidate) => candidate.productNames.includes(productName.trim()));
+  return fact === undefined ? undefined : toDevice(fact);
+}
+
+function toDevice(fact: DeviceFact): Device {
+  return {
+    kind: fact.kind,
+    type: fact.type === "cpu" ? "cpu" : "gpu",
+    memoryBytes: fact.memoryBytes.value,
+    bandwidthBytesPerSecond: fact.bandwidthBytesPerSecond.value,
+    flops: fact.flops.values as Device["flops"],
+    linkBytesPerSecond: fact.linkBytesPerSecond.value,
+    hostLinkBytesPerSecond: fact.hostLinkBytesPerSecond.value,
+  };
+}

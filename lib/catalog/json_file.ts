@@ -1,0 +1,47 @@
+/** Reads a JSON object that somebody else wrote. */
+import type { FileReader } from "./files.ts";
+
+/** A file's object, or in words why there is none. */
+export type JsonObjectResult =
+  | { readonly object: Readonly<Record<string, unknown>> }
+  | { readonly problem: string };
+
+/** Reads a file of at most `maxBytes` as a JSON object. Never throws. */
+export function readJsonObject(
+  path: string,
+  files: FileReader,
+  maxBytes: number,
+): JsonObjectResult {
+  let text: string;
+  try {
+    const stat = files.stat(path);
+    if (stat === null) return { problem: "it does not exist" };
+    if (stat.kind !== "file") return { problem: "it is a folder" };
+    if (stat.bytes > maxBytes) {
+      return { problem: `it has ${stat.bytes} bytes, more than the ${maxBytes} that are read` };
+    }
+    text = files.readText(path);
+  } catch (error) {
+    return { problem: reasonOf(error) };
+  }
+  return parseJsonObject(text);
+}
+
+function parseJsonObject(text: string): JsonObjectResult {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text.replace(/^\uFEFF/, ""));
+  } catch (error) {
+    return { problem: `it is not JSON (${reasonOf(error)})` };
+  }
+  if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) {
+    return { problem: "it is not a JSON object" };
+  }
+  return { object: parsed as Record<string, unknown> };
+}
+
+/** The first line of what was thrown. */
+export function reasonOf(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return text.split("\n")[0] ?? "";
+}

@@ -1,0 +1,137 @@
+/** Resolves the `model` block: a catalog name, a path or an inline config to a config that is known. */
+import { isAbsolute, join, resolve } from "node:path";
+import type { Diagnostic, Outcome } from "../diagnostics/diagnostic.ts";
+import {
+  configUnreadable,
+  configWithoutType,
+  modelPathMissing,
+  unknownModel,
+  weightsMissing,
+} from "../diagnostics/messages/catalog.ts";
+import { suggest } from "../diagnostics/suggest.ts";
+import type { HfConfig, ModelSpec } from "../language/pipeline.ts";
+import data from "./data/models.json" with { type: "json" };
+import type { ModelFact } from "./facts.ts";
+import type { FileReader } from "./files.ts";
+import { readJsonObject, reasonOf } from "./json_file.ts";
+import type { Model } from "./types.ts";
+import { readCheckpoint } from "./weights.ts";
+
+const MODELS: readonly ModelFact[] = data.models;
+const MAX_CONFIG_BYTES = 4 * 2 ** 20;
+const PLACE = { path: ["model"] };
+
+/** Every model with the sources of its numbers, in catalog order. */
+export function modelFacts(): readonly ModelFact[] {
+  return MODELS;
+}
+
+/** The model of that name or alias, compared without regard to case. */
+export function findModel(name: string): ModelFact | undefined {
+  const lowered = name.toLowerCase();
+  return MODELS.find((model) =>
+    [model.name, ...model.aliases].some((spelling) => spelling.toLowerCase() === lowered)
+  );
+}
+
+/**
+ * Resolves a model. Nothing is downloaded, and of weight files only the headers are read.
+ *
+ * @param baseDirectory Absolute folder of the pipeline file, where relative paths start.
+ */
+export function resolveModel(
+  spec: ModelSpec,
+  baseDirectory: string,
+  files: FileReader,
+): Outcome<Model> {
+  const config = resolveConfig(spec, baseDirectory, files);
+  if (config.value === undefined) return { diagnostics: config.diagnostics };
+  const model: Model = {
+    name: spec.name,
+    config: config.value.config,
+    weights: spec.weights,
+    files: config.value.files,
+  };
+  if (spec.weights !== "files") return { value: model, diagnostics: config.diagnostics };
+
+  const folder = spec.weightsPath === undefined
+    ? config.value.folder
+    : absolute(baseDirectory, spec.weightsPath);
+  if (folder === undefined) {
+    const reason = "the pipeline names no folder of weights";
+    return { diagnostics: [weightsMissing({ path: spec.name, reason }, PLACE)] };
+  }
+  const checkpoint = readCheckpoint(folder, files);
+  if (checkpoint.value === undefined) return { diagnostics: checkpoint.diagnostics };
+  const { tensors } = checkpoint.value;
+  return {
+    value: {
+      ...model,
+      weightsPath: folder,
+      ...(tensors === undefined ? {} : { tensors }),
+      files: [...model.files, ...checkpoint.value.files],
+    },
+    diagnostics: [...config.diagnostics, ...checkpoint.diagnostics],
+  };
+}
+
+interface ResolvedConfig {
+  readonly config: HfConfig;
+  readonly files: readonly string[];
+  /** Folder that the config was read from. */
+  readonly folder?: string;
+}
+
+function resolveConfig(
+  spec: ModelSpec,
+  baseDirectory: string,
+  files: FileReader,
+): Outcome<ResolvedConfig> {
+  if (spec.config !== undefined) {
+    return withType({ config: spec.config, files: [] }, "in model.config");
+  }
+  if (spec.path !== undefined) {
+    return readConfig(spec.path, absolute(baseDirectory, spec.path), files);
+  }
+  const name = spec.catalog ?? spec.name;
+  const fact = findModel(name);
+  if (fact !== undefined) return { value: { config: fact.config, files: [] }, diagnostics: [] };
+  const names = MODELS.flatMap((model) => [model.name, ...model.aliases]);
+  return failure(unknownModel({ name, suggestion: suggest(name, names) }, PLACE));
+}
+
+function readConfig(
+  written: string,
+  path: string,
+  files: FileReader,
+): Outcome<ResolvedConfig> {
+  let kind: "file" | "directory" | undefined;
+  try {
+    kind = files.stat(path)?.kind;
+  } catch (error) {
+    return failure(configUnreadable({ path: written, reason: reasonOf(error) }, PLACE));
+  }
+  if (kind === undefined) return failure(modelPathMissing({ path: written }, PLACE));
+  const configPath = kind === "directory" ? join(path, "config.json") : path;
+  const read = readJsonObject(configPath, files, MAX_CONFIG_BYTES);
+  if ("problem" in read) {
+    return failure(configUnreadable({ path: configPath, reason: read.problem }, PLACE));
+  }
+  const folder = kind === "directory" ? path : join(path, "..");
+  return withType({ config: read.object, files: [configPath], folder }, `"${configPath}"`);
+}
+
+function withType(resolved: ResolvedConfig, where: string): Outcome<ResolvedConfig> {
+  const type = resolved.config["model_type"];
+  return typeof type === "string" && type !== ""
+    ? { value: resolved, diagnostics: [] }
+    : failure(configWithoutType({ where }, PLACE));
+}
+
+function absolute(baseDirectory: string, path: string): string {
+  return isAbsolute(path) ? resolve(path) : join(baseDirectory, path);
+}
+
+function failure<T>(diagnostic: Diagnostic): Outcome<T> {
+  return { diagnostics: [diagnostic] };
+}

@@ -1,0 +1,59 @@
+/** What the catalog resolves names to: the facts that predictions start from. */
+import type { Dtype, HfConfig } from "../language/pipeline.ts";
+
+/** One kind of device. `cpu` stands for one worker process. */
+export interface Device {
+  readonly kind: string;
+  readonly type: "gpu" | "cpu";
+  /** Bytes that `torch.cuda.get_device_properties().total_memory` reports; for `cpu` set by the budget. */
+  readonly memoryBytes: number | null;
+  /** Data-sheet rate of device memory. */
+  readonly bandwidthBytesPerSecond: number;
+  /** Data-sheet dense rate in FLOP/s for each dtype that the device computes in. */
+  readonly flops: Readonly<Partial<Record<Dtype | "int8", number>>>;
+  /** Rate in one direction to another device of the node. */
+  readonly linkBytesPerSecond: number;
+  /** Rate in one direction between host and device. */
+  readonly hostLinkBytesPerSecond: number;
+}
+
+/** A cluster of like nodes. */
+export interface Hardware {
+  readonly name?: string;
+  readonly nodes: number;
+  readonly deviceCount: number;
+  readonly device: Device;
+  /** Host memory of a node. */
+  readonly memoryBytes?: number;
+  readonly diskBytesPerSecond?: number;
+}
+
+/** A set of library versions. */
+export interface Stack {
+  readonly name: string;
+  readonly versions: Readonly<Record<string, string>>;
+  readonly runnable: boolean;
+}
+
+/** A model whose config is known. */
+export interface Model {
+  readonly name: string;
+  readonly config: HfConfig;
+  readonly weights: "random" | "on-device" | "files";
+  /** Absolute folder of the weight files. */
+  readonly weightsPath?: string;
+  /** Exact tensors, read from safetensors headers; absent when only the config is known. */
+  readonly tensors?: readonly CheckpointTensor[];
+  /** Files that were read, for the plan's list of inputs. */
+  readonly files: readonly string[];
+}
+
+export interface CheckpointTensor {
+  readonly name: string;
+  /** Spelling of safetensors: `F32`, `BF16`, `F16`, ... */
+  readonly dtype: string;
+  readonly shape: readonly number[];
+  readonly bytes: number;
+  /** File name within the folder. */
+  readonly file: string;
+}

@@ -1,0 +1,125 @@
+/** Exact tensors of a checkpoint folder, from the headers of its safetensors files. */
+import { join } from "node:path";
+import type { Diagnostic, Outcome } from "../diagnostics/diagnostic.ts";
+import { brokenWeights, fileUnreadable, weightsMissing } from "../diagnostics/messages/catalog.ts";
+import type { FileReader } from "./files.ts";
+import { readJsonObject, reasonOf } from "./json_file.ts";
+import { parseHeader, parseHeaderLength, PREFIX_BYTES } from "./safetensors.ts";
+import type { CheckpointTensor } from "./types.ts";
+
+const SINGLE_FILE = "model.safetensors";
+const INDEX_FILE = "model.safetensors.index.json";
+const PICKLE_REGEXP = /^pytorch_model.*\.bin$/;
+const MAX_INDEX_BYTES = 64 * 2 ** 20;
+const PLACE = { path: ["model", "weights"] };
+
+/** What a checkpoint folder holds. */
+export interface Checkpoint {
+  /** Absent where the weights are pickled: their sizes are not in a header. */
+  readonly tensors?: readonly CheckpointTensor[];
+  /** Files that say which weights belong to the checkpoint. */
+  readonly files: readonly string[];
+}
+
+/** Reads what the folder holds, as `from_pretrained` would choose it: one file, else the index, else pickles. */
+export function readCheckpoint(folder: string, files: FileReader): Outcome<Checkpoint> {
+  let names: readonly string[];
+  try {
+    if (files.stat(folder)?.kind !== "directory") {
+      return failure(weightsMissing({ path: folder, reason: "it is not a folder" }, PLACE));
+    }
+    names = files.list(folder);
+  } catch (error) {
+    return failure(fileUnreadable({ path: folder, reason: reasonOf(error) }, PLACE));
+  }
+  if (names.includes(SINGLE_FILE)) {
+    const tensors = readTensors(folder, SINGLE_FILE, files);
+    return tensors.value === undefined
+      ? { diagnostics: tensors.diagnostics }
+      : { value: { tensors: tensors.value, files: [] }, diagnostics: [] };
+  }
+  if (names.includes(INDEX_FILE)) return readSharded(folder, files);
+  if (names.some((name) => PICKLE_REGEXP.test(name))) {
+    return { value: { files: [] }, diagnostics: [] };
+  }
+  const reason = `none of ${SINGLE_FILE}, ${INDEX_FILE} and pytorch_model*.bin is there`;
+  return failure(weightsMissing({ path: folder, reason }, PLACE));
+}
+
+function readSharded(folder: string, files: FileReader): Outcome<Checkpoint> {
+  const path = join(folder, INDEX_FILE);
+  const index = readJsonObject(path, files, MAX_INDEX_BYTES);
+  if ("problem" in index) return failure(brokenWeights({ path, reason: index.problem }, PLACE));
+  const shards = shardsOf(index.object["weight_map"]);
+  if ("problem" in shards) return failure(brokenWeights({ path, reason: shards.problem }, PLACE));
+
+  const diagnostics: Diagnostic[] = [];
+  const tensors: CheckpointTensor[] = [];
+  for (const [file, wanted] of shards.shards) {
+    const found = readTensors(folder, file, files);
+    diagnostics.push(...found.diagnostics);
+    if (found.value === undefined) continue;
+    const listed = found.value.filter((tensor) => wanted.has(tensor.name));
+    tensors.push(...listed);
+    if (listed.length < wanted.size) {
+      const reason = `it lacks ${wanted.size - listed.length} of the tensors that the index lists`;
+      diagnostics.push(brokenWeights({ path: join(folder, file), reason }, PLACE));
+    }
+  }
+  return diagnostics.length > 0
+    ? { diagnostics }
+    : { value: { tensors, files: [path] }, diagnostics };
+}
+
+/** File name to the names of its tensors. A shard must lie in the folder itself. */
+function shardsOf(
+  map: unknown,
+):
+  | { readonly shards: ReadonlyMap<string, ReadonlySet<string>> }
+  | { readonly problem: string } {
+  if (typeof map !== "object" || map === null || Array.isArray(map)) {
+    return { problem: 'it has no "weight_map"' };
+  }
+  const shards = new Map<string, Set<string>>();
+  for (const [tensor, file] of Object.entries(map)) {
+    if (typeof file !== "string" || !isPlainFileName(file)) {
+      return { problem: `the file of ${JSON.stringify(tensor)} is not a file name in the folder` };
+    }
+    const names = shards.get(file) ?? new Set<string>();
+    names.add(tensor);
+    shards.set(file, names);
+  }
+  return shards.size === 0 ? { problem: "it lists no tensors" } : { shards };
+}
+
+function isPlainFileName(name: string): boolean {
+  // A NUL would end the path early in a system call.
+  return name !== "" && name !== "." && name !== ".." && !/[/\\\0]/.test(name);
+}
+
+function readTensors(
+  folder: string,
+  file: string,
+  files: FileReader,
+): Outcome<readonly CheckpointTensor[]> {
+  const path = join(folder, file);
+  try {
+    const stat = files.stat(path);
+    if (stat?.kind !== "file") {
+      return failure(weightsMissing({ path: folder, reason: `${file} is not there` }, PLACE));
+    }
+    const length = parseHeaderLength(files.readRange(path, 0, PREFIX_BYTES), stat.bytes);
+    if ("problem" in length) return failure(brokenWeights({ path, reason: length.problem }, PLACE));
+    const header = files.readRange(path, PREFIX_BYTES, length.length);
+    const parsed = parseHeader(header, stat.bytes - PREFIX_BYTES - length.length, file);
+    return "problem" in parsed
+      ? failure(brokenWeights({ path, reason: parsed.problem }, PLACE))
+      : { value: parsed.tensors, diagnostics: [] };
+  } catch (error) {
+    return failure(fileUnreadable({ path, reason: reasonOf(error) }, PLACE));
+  }
+}
+
+function failure<T>(diagnostic: Diagnostic): Outcome<T> {
+  return { diagnostics: [diagnostic] };
+}

@@ -1,0 +1,59 @@
+/** The two streams of a command: data to stdout, talk to stderr. */
+
+export type ColorChoice = "auto" | "always" | "never";
+
+export interface Terminal {
+  /** Data. */
+  write(text: string): void;
+  /** Progress, warnings, diagnostics; silent under `--quiet` unless told `always`. */
+  talk(text: string, options?: { readonly always?: boolean }): void;
+  readonly color: { readonly stdout: boolean; readonly stderr: boolean };
+  readonly columns: number;
+}
+
+const encoder = new TextEncoder();
+
+/** The real streams. An explicit choice of colour beats NO_COLOR and FORCE_COLOR, which beat the terminal test. */
+export function realTerminal(settings: { color: ColorChoice; quiet: boolean }): Terminal {
+  function wanted(stream: { isTerminal(): boolean }): boolean {
+    if (settings.color !== "auto") return settings.color === "always";
+    if (Deno.noColor) return false;
+    if (environment("FORCE_COLOR")) return true;
+    return stream.isTerminal() && environment("TERM") !== "dumb";
+  }
+  return {
+    write: (text) => writeAll(Deno.stdout, text),
+    talk(text, options) {
+      if (!settings.quiet || options?.always) writeAll(Deno.stderr, text);
+    },
+    color: { stdout: wanted(Deno.stdout), stderr: wanted(Deno.stderr) },
+    columns: columns(),
+  };
+}
+
+/** A closed pipe (`| head`) ends the reader's interest, not the command. */
+function writeAll(stream: { writeSync(data: Uint8Array): number }, text: string): void {
+  let rest = encoder.encode(text.endsWith("\n") || text === "" ? text : `${text}\n`);
+  try {
+    while (rest.length > 0) rest = rest.subarray(stream.writeSync(rest));
+  } catch (error) {
+    if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+  }
+}
+
+/** Undefined where reading the environment is not permitted. */
+function environment(name: string): string | undefined {
+  try {
+    return Deno.env.get(name);
+  } catch {
+    return undefined;
+  }
+}
+
+function columns(): number {
+  try {
+    return Deno.consoleSize().columns;
+  } catch {
+    return 100; // not a terminal
+  }
+}

@@ -1,0 +1,2 @@
+/** STW4xx: Python environments and launching. */
+export {};

@@ -1,0 +1,173 @@
+/** Messages of the planner and the strategies: STW3xx. */
+import { message, type MessageKind } from "../diagnostic.ts";
+
+export const impossibleConfig: MessageKind<{ reason: string }> = message({
+  code: "STW301",
+  title: "Impossible model config",
+  explanation:
+    "The planner builds the same module tree that the library would build from the config. A size is missing, " +
+    "is not a positive whole number, or contradicts another one, so the library would refuse the model too. " +
+    "Compare the config with the config.json that the model was published with.",
+  message: ({ reason }) => `The model config is impossible: ${reason}`,
+  help: () => "correct the config, or name a model of the catalog (stowage ls models)",
+});
+
+export const unsupportedModelType: MessageKind<{ modelType: string; supported: string[] }> =
+  message({
+    code: "STW302",
+    title: "Model type is not supported",
+    explanation:
+      "Memory is predicted from a symbolic forward pass that is written once for each model family. This family " +
+      "has none yet, and a guess from parameter counts alone would leave out the activations and the cache, " +
+      "which are what runs out. The message lists the families that have one.",
+    message: ({ modelType }) => `Model type "${modelType}" has no symbolic forward pass`,
+    help: ({ supported }) => `supported model types: ${supported.join(", ")}`,
+  });
+
+export const headsNotDivisible: MessageKind<{ heads: number; ranks: number; available: number }> =
+  message({
+    code: "STW303",
+    title: "Tensor parallelism does not divide the heads",
+    explanation:
+      "Tensor parallelism gives each rank an equal number of attention heads. A degree that does not divide the " +
+      "number of heads cannot be launched. Choose a divisor of the number of heads that is at most the number " +
+      "of devices.",
+    message: ({ heads, ranks }) => `Tensor parallelism of ${ranks} does not divide ${heads} heads`,
+    help: ({ heads, available }) => {
+      const fitting = Array.from({ length: available }, (_, i) => i + 1).filter((n) =>
+        heads % n === 0
+      );
+      return `use one of: ${fitting.join(", ")}`;
+    },
+  });
+
+export const tooManyRanks: MessageKind<{ ranks: number; available: number }> = message({
+  code: "STW304",
+  title: "More ranks than devices",
+  explanation:
+    "Each rank of a tensor-parallel group needs a device of its own. The hardware of the pipeline " +
+    "declares fewer devices than the strategy asks for.",
+  message: ({ ranks, available }) =>
+    `Tensor parallelism of ${ranks} needs ${ranks} devices, the hardware has ${available}`,
+  help: ({ available }) => `lower tensorParallel to ${available} or less, or declare more devices`,
+});
+
+export const offloadNeedsFolder: MessageKind<Record<never, never>> = message({
+  code: "STW305",
+  title: "Disk offload needs a folder",
+  explanation:
+    "The device map puts modules on the disk, because they fit neither the devices nor the host or because the " +
+    "map says so. Accelerate writes such weights to a folder and refuses to start without one.",
+  message: () => "The device map offloads weights to the disk, and no offloadFolder is given",
+  help: () => 'add "offloadFolder: /path/on/a/fast/disk", or raise maxMemory',
+});
+
+export const nvmeNeedsPath: MessageKind<Record<never, never>> = message({
+  code: "STW306",
+  title: "NVMe offload needs a path",
+  explanation:
+    "ZeRO with offload: nvme swaps parameters to files on a local drive and has to be told where.",
+  message: () => "Offload to nvme is asked for, and no nvmePath is given",
+  help: () => 'add "nvmePath: /path/on/the/nvme/drive"',
+});
+
+export const kernelInjectNeedsGpu: MessageKind<Record<never, never>> = message({
+  code: "STW307",
+  title: "Kernel injection needs a GPU",
+  explanation:
+    "replace_with_kernel_inject replaces the layers by CUDA kernels of DeepSpeed. There are none for a CPU; tensor " +
+    "parallelism without injection works there.",
+  message: () => "Kernel injection is asked for on a cpu device",
+  help: () => "remove kernelInject, or declare GPUs",
+});
+
+export const offloadOnCpu: MessageKind<{ offload: string }> = message({
+  code: "STW308",
+  title: "Offload has no meaning on a cpu device",
+  explanation:
+    "Offload moves parameters from a GPU to the host or to a drive. A cpu device is a process of the host, so " +
+    "there is nothing to move.",
+  message: ({ offload }) => `Offload to ${offload} is asked for on a cpu device`,
+  help: () => 'remove "offload", or declare GPUs',
+});
+
+export const severalNodes: MessageKind<{ use: string }> = message({
+  code: "STW309",
+  title: "Strategy works on one node only",
+  explanation:
+    "A device map is the work of a single process, which sees the devices of its own node only.",
+  message: ({ use }) => `Strategy "${use}" cannot span several nodes`,
+  help: () => 'set "nodes: 1", or use ds-inference or ds-zero',
+});
+
+export const beyondPositions: MessageKind<{ tokens: number; positions: number }> = message({
+  code: "STW310",
+  title: "Sequence is longer than the model's positions",
+  explanation:
+    "The model has a table of positions of a fixed length. Prompt and new tokens together are longer, so the " +
+    "library would fail with an index error in the middle of a generation.",
+  message: ({ tokens, positions }) =>
+    `Prompt and new tokens are ${tokens} together, the model has ${positions} positions`,
+  help: ({ positions }) => `keep promptTokens + newTokens at or below ${positions}`,
+});
+
+export const beyondExactIntegers: MessageKind<{ cell: string }> = message({
+  code: "STW311",
+  title: "Cell is too large to count",
+  explanation:
+    "The bytes of this cell go beyond 2^53, up to which whole numbers are exact. No machine holds that much.",
+  message: ({ cell }) => `Cell "${cell}" needs more bytes than can be counted exactly`,
+  help: () => "lower batchSize or the lengths",
+});
+
+export const unreadablePrompts: MessageKind<{ path: string; reason: string }> = message({
+  code: "STW312",
+  title: "Prompts cannot be read",
+  explanation:
+    "prompts.file names a text file with one prompt a line, relative to the pipeline file. It could not be read, " +
+    "or has no lines.",
+  message: ({ path, reason }) => `Cannot read prompts from "${path}": ${reason}`,
+  help: () => "correct the path, or use synthetic prompts (prompts: { tokens: 8 })",
+});
+
+export const unmodelledReserved: MessageKind<Record<never, never>> = message({
+  code: "STW320",
+  severity: "info",
+  title: "Reserved memory is bounded, not replayed",
+  explanation:
+    "PyTorch's caching allocator reserves more from the device than the tensors take. This version adds up the " +
+    "tensors exactly and bounds what the allocator may hold on top, so the upper end of the interval of a GPU is " +
+    "wide. Library behaviours of 2022 that moved the KV cache are not traced either.",
+  message: () =>
+    "GPU memory counts tensors; what the caching allocator holds on top is an interval",
+});
+
+export const planChanged: MessageKind<{ path: string; what: string }> = message({
+  code: "STW330",
+  title: "An input of the plan has changed",
+  explanation:
+    "A saved plan is run exactly as it was made. One of the files that it was made from is not what it was then, " +
+    "so its predictions and launch lines may no longer be true.",
+  message: ({ path, what }) => `Plan input "${path}" ${what} since the plan was made`,
+  help: () => "make the plan again (stowage plan FILE --out plan.json), or restore the file",
+});
+
+export const notAPlan: MessageKind<{ path: string; reason: string }> = message({
+  code: "STW331",
+  title: "File is not a plan",
+  explanation: "run accepts a pipeline file (YAML or JSON) or a plan that plan --out has written.",
+  message: ({ path, reason }) =>
+    `File "${path}" is not a plan that this version can run: ${reason}`,
+  help: () => "make it with: stowage plan FILE --out plan.json",
+});
+
+export const unknownCell: MessageKind<{ cell: string; suggestion?: string }> = message({
+  code: "STW332",
+  title: "Unknown cell",
+  explanation: "Cells are named by strategy and axis values, as plan prints them.",
+  message: ({ cell }) => `There is no cell "${cell}" in the plan`,
+  help: ({ suggestion }) =>
+    suggestion === undefined
+      ? "stowage plan FILE lists the cells"
+      : `did you mean "${suggestion}"?`,
+});

@@ -1,0 +1,2 @@
+/** STW5xx: running a plan. */
+export {};

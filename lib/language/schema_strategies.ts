@@ -1,0 +1,161 @@
+/** The written form of strategies and of the grid over their options. */
+import * as z from "zod";
+import { choice, count, flag, mapping, name, quantity, text } from "./schema_values.ts";
+
+const dtype = choice("float32", "float16", "bfloat16").describe(
+  "Type of the weights and of the computation. Default: bfloat16, and float32 on cpu devices.",
+);
+const attention = choice("eager", "sdpa").describe(
+  "Implementation of attention, as in Hugging Face attn_implementation.",
+);
+const allocator = choice("native", "expandable").describe(
+  "PyTorch's caching allocator: fixed or expandable segments.",
+);
+const deviceMapWord = choice("auto", "balanced", "balanced_low_0", "sequential").describe(
+  "How Accelerate spreads the layers over the devices.",
+);
+const offloadFolder = text().describe("Folder for the modules that the device map puts on disk.");
+const tensorParallel = count(1, 4096).describe(
+  "Devices that share each layer. Default: every device of the hardware.",
+);
+const kernelInject = flag().describe("Replace layers by DeepSpeed's fused kernels.");
+const maxOutTokens = count().describe(
+  "Tokens, prompt included, that the workspace of the fused kernels has room for.",
+);
+const checkpoint = choice("unsharded", "presharded").describe(
+  "Whether each rank reads the whole checkpoint or a file of its own.",
+);
+const offload = choice("none", "cpu", "nvme").describe("Where parameters live between layers.");
+const nvmePath = text().describe("Folder on a fast local disk, for offload: nvme.");
+const pinMemory = flag().describe("Keep offloaded parameters in pinned host memory.");
+
+const commonOptions = {
+  name: name().describe("First part of the ids of its cells. Default: the value of use.")
+    .exactOptional(),
+  dtype: dtype.exactOptional(),
+  attention: attention.default("eager"),
+  allocator: allocator.default("native"),
+};
+
+const memoryKeyPhrase = "an index of a device, or cpu";
+const deviceMapPhrase = "a device index, cpu or disk";
+
+const accelerate = mapping({
+  use: z.literal("accelerate").describe(
+    "Hugging Face Accelerate: one process, layers spread over the devices.",
+  ),
+  ...commonOptions,
+  deviceMap: z.union(
+    [
+      deviceMapWord,
+      z.record(
+        text(),
+        z.union(
+          [count(0, 4096), z.string().regex(/^(\d{1,4}|cpu|disk|cuda:\d{1,4})$/, deviceMapPhrase)],
+          deviceMapPhrase,
+        ),
+      ).describe("Module name to device index, cpu or disk."),
+    ],
+    "auto, balanced, balanced_low_0, sequential or a mapping of modules to devices",
+  ).default("auto").describe("How Accelerate spreads the layers over the devices."),
+  maxMemory: z.record(
+    z.string().regex(/^(\d{1,4}|cpu)$/, memoryKeyPhrase),
+    quantity("size", "zero"),
+  )
+    .describe("Most bytes of weights for each device index and for cpu.").exactOptional(),
+  offloadFolder: offloadFolder.exactOptional(),
+});
+
+const dsInference = mapping({
+  use: z.literal("ds-inference").describe(
+    "DeepSpeed-Inference: tensor parallelism, one rank for each device.",
+  ),
+  ...commonOptions,
+  tensorParallel: tensorParallel.exactOptional(),
+  kernelInject: kernelInject.default(false),
+  maxOutTokens: maxOutTokens.exactOptional(),
+  checkpoint: checkpoint.default("unsharded"),
+});
+
+const dsZero = mapping({
+  use: z.literal("ds-zero").describe(
+    "DeepSpeed ZeRO-Inference: stage 3, parameters gathered layer by layer.",
+  ),
+  ...commonOptions,
+  offload: offload.default("none"),
+  nvmePath: nvmePath.exactOptional(),
+  pinMemory: pinMemory.default(true),
+  config: z.record(z.string(), z.unknown()).exactOptional().describe(
+    "DeepSpeed's own configuration keys, merged over the generated ones.",
+  ),
+});
+
+const strategiesByUse = { accelerate, "ds-inference": dsInference, "ds-zero": dsZero };
+
+/** What a strategy can use. */
+export type Use = keyof typeof strategiesByUse;
+
+export const USES: readonly Use[] = Object.keys(strategiesByUse) as Use[];
+
+const useWord = choice("accelerate", "ds-inference", "ds-zero")
+  .describe("The strategy with its defaults.")
+  .transform((use) => strategiesByUse[use].parse({ use }));
+
+/** One strategy: a word, or a mapping told apart by `use`. */
+export const strategySchema = z.union(
+  [useWord, z.discriminatedUnion("use", [accelerate, dsInference, dsZero])],
+  "the name of a strategy or a mapping with the key use",
+);
+
+/** A strategy as written, with constant defaults filled in. */
+export type WrittenStrategy = z.output<typeof strategySchema>;
+
+/** The options of a strategy, by what it uses. */
+export function optionsOf(use: Use): readonly string[] {
+  return Object.keys(strategiesByUse[use].shape).filter((key) => key !== "use" && key !== "name");
+}
+
+const axisValues = {
+  batchSize: count().describe("Sequences that are generated together."),
+  promptTokens: count().describe("Length of every prompt in tokens."),
+  newTokens: count().describe("Tokens to generate for every prompt."),
+  dtype,
+  attention,
+  allocator,
+  deviceMap: deviceMapWord,
+  offloadFolder,
+  tensorParallel,
+  kernelInject,
+  maxOutTokens,
+  checkpoint,
+  offload,
+  nvmePath,
+  pinMemory,
+};
+
+/** The axes that belong to no strategy. */
+export const LENGTH_AXES: readonly string[] = ["batchSize", "promptTokens", "newTokens"];
+
+function axis<T extends z.ZodType>(value: T): z.ZodExactOptional<z.ZodArray<T>> {
+  const values = z.array(value, "a list of values").min(1, "a list of at least one value");
+  const described = value.description === undefined ? values : values.describe(value.description);
+  return described.exactOptional();
+}
+
+function mapShape<R extends z.ZodType>(make: (value: z.ZodType) => R): Record<string, R> {
+  return Object.fromEntries(Object.entries(axisValues).map(([key, value]) => [key, make(value)]));
+}
+
+const entry = mapping({
+  strategy: text().describe("Name of a strategy; without it, all of them.").exactOptional(),
+  ...mapShape((value) => value.exactOptional()),
+});
+
+const entries = z.array(entry, "a list of mappings").exactOptional();
+
+/** The grid: axes with their values, cells to add and cells to take away. */
+export const gridSchema = mapping({
+  ...mapShape(axis),
+  include: entries.describe("Cells to add, each given by values of axes."),
+  exclude: entries.describe("Cells to take away: those that agree with every key of an entry."),
+});

@@ -1,0 +1,81 @@
+/** What a model family must tell: its shape from a config, its module tree, and its forward pass. */
+import type { Outcome } from "../diagnostics/diagnostic.ts";
+import type { HfConfig } from "../language/pipeline.ts";
+import type { TraceSink } from "../trace/trace.ts";
+import type { Module } from "./module.ts";
+
+/** The numbers of a decoder that every family has. */
+export interface ModelShape {
+  readonly hiddenSize: number;
+  readonly layers: number;
+  readonly heads: number;
+  /** Fewer than `heads` under grouped-query attention. */
+  readonly kvHeads: number;
+  readonly headDim: number;
+  readonly intermediateSize: number;
+  readonly vocabSize: number;
+  /** Longest sequence that the position table holds; null where positions have no table. */
+  readonly maxPositions: number | null;
+}
+
+/** One forward pass: `batch` sequences of `query` new tokens behind `past` cached ones. */
+export interface ForwardPass {
+  readonly batch: number;
+  readonly query: number;
+  readonly past: number;
+  /** Bytes of one element of activations and cache. */
+  readonly elementBytes: number;
+  /** Ranks that share each layer; 1 without tensor parallelism. */
+  readonly tensorParallel: number;
+  /** KV cache handles by layer, kept from pass to pass; empty before the prefill. */
+  readonly cache: KvCache[];
+}
+
+export interface KvCache {
+  readonly key: number;
+  readonly value: number;
+}
+
+/** How a strategy runs modules: where each executes, and what it does around them. */
+export interface Execution {
+  /** Device that runs the module of this full name. */
+  deviceOf(module: string): number;
+  /** Called before a module runs: gathers its weights, moves its input of `inputBytes` there. */
+  enter(module: string, inputBytes: number): void;
+  /** Called when its output exists. */
+  leave(module: string): void;
+  /** Sums `bytes` over the ranks that share a layer. */
+  allReduce(device: number, bytes: number): void;
+  /** Whether the head multiplies only this rank's part of the hidden size and sums the logits over the ranks. */
+  readonly lmHeadSplit: boolean;
+}
+
+export interface ModelFamily {
+  /** Values of `model_type` in a config. */
+  readonly modelTypes: readonly string[];
+  /** Classes that a device map never splits (`_no_split_modules`). */
+  readonly noSplitClasses: readonly string[];
+  /** Full name of the module of one layer. */
+  blockName(layer: number): string;
+  /** Reads the shape, refusing configs that the real model would refuse. */
+  shape(config: HfConfig): Outcome<ModelShape>;
+  /** The module tree that `from_pretrained` builds. */
+  modules(shape: ModelShape): Module;
+  /**
+   * Writes one forward pass up to the logits.
+   *
+   * @returns Handle and bytes of the logits, which the caller frees.
+   */
+  forward(
+    shape: ModelShape,
+    pass: ForwardPass,
+    execution: Execution,
+    sink: TraceSink,
+  ): Logits;
+}
+
+export interface Logits {
+  readonly device: number;
+  readonly handle: number;
+  readonly bytes: number;
+}

@@ -1,0 +1,209 @@
+/**
+ * Compiles a parsed pipeline into a plan:
+ *
+ * 1. resolve: names become facts (model, hardware, stack);
+ * 2. configure: each strategy with each choice of its options is placed once;
+ * 3. predict: each cell's trace is interpreted for memory and time, and judged;
+ * 4. assemble: cells that one loaded model can serve become a session, and each session gets its launch.
+ *
+ * Pure but for the file reader in the context. Everything wrong is told at once, in file order.
+ */
+import type { Model } from "../catalog/types.ts";
+import { type Diagnostic, hasErrors, type Outcome } from "../diagnostics/diagnostic.ts";
+import { unmodelledReserved } from "../diagnostics/messages/plan.ts";
+import type { CellSpec, Pipeline } from "../language/pipeline.ts";
+import { parameterCount } from "../model/module.ts";
+import {
+  type Configuration,
+  configure,
+  invalidPrediction,
+  predict,
+  workloadMistakes,
+} from "./configuration.ts";
+import type { PlanContext } from "./context.ts";
+import { hashJson, sha256 } from "./hash.ts";
+import { FORMAT_VERSION, type Plan, type PlanCell, type PlanInput } from "./plan.ts";
+import { resolve, type Resolved } from "./resolve.ts";
+import { readPrompts } from "./prompts.ts";
+import { makeSessions } from "./sessions.ts";
+
+/** What the language layer hands over. */
+export interface ParsedPipeline {
+  readonly pipeline: Pipeline;
+  readonly cells: readonly CellSpec[];
+  /** Path as the user gave it, and the text that was parsed. */
+  readonly path: string;
+  readonly text: string;
+}
+
+/** Compiles; the plan is absent when an error stands among the diagnostics. */
+export async function compile(
+  parsed: ParsedPipeline,
+  context: PlanContext,
+): Promise<Outcome<Plan>> {
+  const { pipeline, cells } = parsed;
+  const found = resolve(pipeline, context);
+  const prompts = readPrompts(pipeline, context);
+  const diagnostics: Diagnostic[] = [...found.diagnostics, ...prompts.diagnostics];
+  if (found.value === undefined || prompts.value === undefined) return { diagnostics };
+  const resolved = found.value;
+
+  const configurations = new Map<string, Configuration>();
+  const keyBase = cellKeyBase(pipeline, resolved, prompts.value, context);
+  const planned = cells.map((cell) => {
+    const id = JSON.stringify(cell.strategy);
+    const known = configurations.get(id) ?? configure(cell.strategy, pipeline, resolved);
+    configurations.set(id, known);
+    return { cell, configuration: known, ...planCell(cell, known, pipeline, keyBase, context) };
+  });
+  diagnostics.push(...uniqueByText(planned.flatMap((item) => item.diagnostics)));
+  if (resolved.hardware.device.type === "gpu") diagnostics.push(unmodelledReserved({}));
+  if (hasErrors(diagnostics)) return { diagnostics };
+
+  const { sessions, sessionOf } = await makeSessions(planned);
+  const { model, hardware, stack, root } = resolved;
+  const python = context.python ?? pipeline.environment.python;
+  const plan: Plan = {
+    formatVersion: FORMAT_VERSION,
+    tool: { name: "stowage", version: context.toolVersion },
+    pipeline: { name: pipeline.name, path: parsed.path, sha256: sha256(parsed.text) },
+    inputs: inputs(parsed, model, prompts.value.files, context),
+    model: {
+      name: model.name,
+      config: model.config,
+      weights: model.weights,
+      ...(model.weightsPath === undefined ? {} : { weightsPath: model.weightsPath }),
+      parameters: parameterCount(root),
+    },
+    hardware: {
+      ...(hardware.name === undefined ? {} : { name: hardware.name }),
+      nodes: hardware.nodes,
+      devices: {
+        count: hardware.deviceCount,
+        kind: hardware.device.kind,
+        capacityBytes: planned[0]?.configuration.context.deviceCapacityBytes ?? null,
+      },
+      ...(hardware.memoryBytes === undefined ? {} : { memoryBytes: hardware.memoryBytes }),
+      ...(hardware.diskBytesPerSecond === undefined
+        ? {}
+        : { diskBytesPerSecond: hardware.diskBytesPerSecond }),
+    },
+    stack: { name: stack.name, versions: stack.versions, runnable: stack.runnable },
+    generate: pipeline.generate,
+    prompts: { source: pipeline.prompts.source, texts: prompts.value.texts },
+    budget: pipeline.budget,
+    benchmark: pipeline.benchmark,
+    seed: pipeline.seed,
+    ...(python === undefined ? {} : { python }),
+    sessions,
+    cells: planned.map(({ planCell }) => ({
+      ...planCell,
+      sessionId: sessionOf.get(planCell.id) ?? null,
+    })),
+    diagnostics: diagnostics.filter(({ severity }) => severity !== "error"),
+  };
+  return { value: plan, diagnostics };
+}
+
+/** Everything but the cell that decides its result. */
+function cellKeyBase(
+  pipeline: Pipeline,
+  { model, hardware, stack }: Resolved,
+  prompts: { readonly texts: readonly string[] },
+  context: PlanContext,
+): unknown {
+  return {
+    formatVersion: FORMAT_VERSION,
+    model: [model.config, model.weights, model.weightsPath ?? null],
+    device: hardware.device.kind,
+    stack: stack.versions,
+    generate: pipeline.generate,
+    prompts: [pipeline.prompts.source, prompts.texts],
+    benchmark: pipeline.benchmark,
+    deviceBytes: pipeline.budget.deviceBytes ?? null,
+    seed: pipeline.seed,
+    workers: sha256(context.workerSources),
+  };
+}
+
+function planCell(
+  cell: CellSpec,
+  configuration: Configuration,
+  pipeline: Pipeline,
+  keyBase: unknown,
+  context: PlanContext,
+): { planCell: PlanCell; diagnostics: Diagnostic[] } {
+  const mistakes = [
+    ...configuration.diagnostics.filter(({ severity }) => severity === "error"),
+    ...workloadMistakes(cell, configuration),
+  ];
+  const { placement } = configuration;
+  const prediction = placement === undefined || mistakes.length > 0
+    ? invalidPrediction(mistakes.map(({ message }) => message))
+    : predict(cell, configuration, placement, context);
+  return {
+    planCell: {
+      id: cell.id,
+      key: hashJson([keyBase, cell.strategy, cell.batchSize, cell.promptTokens, cell.newTokens]),
+      strategy: cell.strategy,
+      axes: cell.axes,
+      model: pipeline.model.name,
+      batchSize: cell.batchSize,
+      promptTokens: cell.promptTokens,
+      newTokens: cell.newTokens,
+      sessionId: null,
+      reason: reason(prediction.verdict, prediction.oomProbability, pipeline),
+      prediction,
+    },
+    // A combination that an axis made impossible is an invalid cell; one that was written is a mistake.
+    diagnostics: mistakes
+      .filter(({ path }) => !cameFromAxis(path?.[0], cell))
+      .map((mistake) => ({
+        ...mistake,
+        path: mistake.path?.[0] === "model"
+          ? mistake.path
+          : ["strategies", cell.strategyIndex, ...mistake.path ?? []],
+      })),
+  };
+}
+
+function cameFromAxis(option: string | number | undefined, cell: CellSpec): boolean {
+  if (option !== undefined) return Object.hasOwn(cell.axes, option);
+  return ["promptTokens", "newTokens", "batchSize"].some((axis) => Object.hasOwn(cell.axes, axis));
+}
+
+function reason(verdict: string, oomProbability: number, { budget }: Pipeline): string {
+  if (verdict === "invalid") return "invalid: not launched";
+  const predictedOom = oomProbability > 0.5;
+  if (predictedOom && budget.predictedOom === "skip") {
+    return "predicted to run out of memory: skipped";
+  }
+  if (predictedOom) return "predicted to run out of memory: launched to prove it";
+  if (budget.predictedOom === "only") return "predicted to fit: skipped (predictedOom: only)";
+  return "new: launched";
+}
+
+function inputs(
+  parsed: ParsedPipeline,
+  model: Model,
+  promptFiles: readonly string[],
+  context: PlanContext,
+): PlanInput[] {
+  return [
+    { path: parsed.path, sha256: sha256(parsed.text) },
+    ...[...model.files, ...promptFiles].map((path) => ({
+      path,
+      sha256: sha256(context.files.readText(path)),
+    })),
+  ];
+}
+
+/** One strategy's mistake stands once, however many of its cells have it. */
+function uniqueByText(diagnostics: readonly Diagnostic[]): Diagnostic[] {
+  const seen = new Map<string, Diagnostic>();
+  for (const diagnostic of diagnostics) {
+    const key = JSON.stringify([diagnostic.code, diagnostic.message, diagnostic.path]);
+    if (!seen.has(key)) seen.set(key, diagnostic);
+  }
+  return [...seen.values()];
+}

@@ -1,0 +1,36 @@
+/** The texts of a pipeline's prompts; synthetic ones are made by the worker from the seed and have no text. */
+import { resolve } from "node:path";
+import { BUILTIN_PROMPTS } from "../catalog/builtin_prompts.ts";
+import type { Outcome } from "../diagnostics/diagnostic.ts";
+import { unreadablePrompts } from "../diagnostics/messages/plan.ts";
+import type { Pipeline } from "../language/pipeline.ts";
+import type { PlanContext } from "./context.ts";
+
+export interface Prompts {
+  readonly texts: readonly string[];
+  /** Absolute paths of the files that were read. */
+  readonly files: readonly string[];
+}
+
+/** Reads the prompts file, one prompt a line; empty lines do not count. */
+export function readPrompts(pipeline: Pipeline, context: PlanContext): Outcome<Prompts> {
+  const { source, file = "" } = pipeline.prompts;
+  if (source === "synthetic") return { value: { texts: [], files: [] }, diagnostics: [] };
+  if (source === "builtin") {
+    return { value: { texts: BUILTIN_PROMPTS, files: [] }, diagnostics: [] };
+  }
+  const path = resolve(context.baseDirectory, file);
+  function unreadable(reason: string): Outcome<Prompts> {
+    const at = { path: ["prompts", "file"] };
+    return { diagnostics: [unreadablePrompts({ path: file, reason }, at)] };
+  }
+  let text: string;
+  try {
+    text = context.files.readText(path);
+  } catch (error) {
+    return unreadable(error instanceof Error ? error.message : String(error));
+  }
+  const texts = text.split(/\r?\n/).filter((line) => line.trim() !== "");
+  if (texts.length === 0) return unreadable("it has no lines");
+  return { value: { texts, files: [path] }, diagnostics: [] };
+}

@@ -1,0 +1,85 @@
+/** From the names of a pipeline to facts: model, hardware and stack, and what follows from them. */
+import { resolveHardware } from "../catalog/hardware.ts";
+import { resolveModel } from "../catalog/model.ts";
+import { resolveStack } from "../catalog/stack.ts";
+import type { Hardware, Model, Stack } from "../catalog/types.ts";
+import type { Diagnostic, Outcome } from "../diagnostics/diagnostic.ts";
+import { unsupportedModelType } from "../diagnostics/messages/plan.ts";
+import type { Pipeline, StrategySpec } from "../language/pipeline.ts";
+import type { ModelFamily, ModelShape } from "../model/family.ts";
+import type { Module } from "../model/module.ts";
+import { findFamily, supportedModelTypes } from "../model/registry.ts";
+import type { StrategyContext } from "../strategy/strategy.ts";
+import type { PlanContext } from "./context.ts";
+
+/** A pipeline whose names have become facts. */
+export interface Resolved {
+  readonly model: Model;
+  readonly hardware: Hardware;
+  readonly stack: Stack;
+  readonly family: ModelFamily;
+  readonly shape: ModelShape;
+  readonly root: Module;
+}
+
+/** Looks everything up; all that is wrong is told at once. */
+export function resolve(pipeline: Pipeline, context: PlanContext): Outcome<Resolved> {
+  const model = resolveModel(pipeline.model, context.baseDirectory, context.files);
+  const hardware = resolveHardware(pipeline.hardware, pipeline.budget);
+  const stack = resolveStack(
+    context.stackVersions === undefined ? pipeline.stack : { versions: context.stackVersions },
+  );
+  const shaped = model.value === undefined ? undefined : shapeOf(model.value);
+  const diagnostics: Diagnostic[] = [
+    ...model.diagnostics,
+    ...shaped?.diagnostics ?? [],
+    ...hardware.diagnostics,
+    ...stack.diagnostics,
+  ];
+  if (!model.value || !shaped?.value || !hardware.value || !stack.value) return { diagnostics };
+  const value = {
+    model: model.value,
+    hardware: hardware.value,
+    stack: stack.value,
+    ...shaped.value,
+  };
+  return { value, diagnostics };
+}
+
+function shapeOf(model: Model): Outcome<Pick<Resolved, "family" | "shape" | "root">> {
+  const modelType = String(model.config["model_type"]);
+  const family = findFamily(modelType);
+  if (family === undefined) {
+    const parameters = { modelType, supported: supportedModelTypes() };
+    return { diagnostics: [unsupportedModelType(parameters, { path: ["model"] })] };
+  }
+  const shape = family.shape(model.config);
+  if (shape.value === undefined) return { diagnostics: shape.diagnostics };
+  const value = { family, shape: shape.value, root: family.modules(shape.value) };
+  return { value, diagnostics: shape.diagnostics };
+}
+
+/** What one strategy of the pipeline may look at, its capacities included. */
+export function strategyContext(
+  pipeline: Pipeline,
+  resolved: Resolved,
+  use: StrategySpec["use"],
+): StrategyContext {
+  const { hardware, stack, family, shape, root } = resolved;
+  const { budget } = pipeline;
+  return {
+    use,
+    family,
+    shape,
+    root,
+    hardware,
+    stack,
+    deviceCapacityBytes: least(hardware.device.memoryBytes, budget.deviceBytes),
+    hostCapacityBytes: least(hardware.memoryBytes, budget.hostBytes),
+  };
+}
+
+function least(...capacities: readonly (number | null | undefined)[]): number | null {
+  const known = capacities.filter((capacity) => typeof capacity === "number");
+  return known.length === 0 ? null : Math.min(...known);
+}

@@ -1,0 +1,137 @@
+/** The judgement of a cell: whether it fits, what limits it, why, and the largest batch that would fit. */
+import { formatBytes } from "../report/bytes.ts";
+import type { Placement, StrategyContext, Workload } from "../strategy/strategy.ts";
+import { exceedProbability } from "./interval.ts";
+import type { DevicePrediction, HostPrediction, Limit, Verdict } from "./plan.ts";
+import { type Need, predictMemory } from "./predict.ts";
+
+export interface Judgement {
+  readonly verdict: Verdict;
+  readonly oomProbability: number;
+  readonly limit: Limit | null;
+  readonly causes: readonly string[];
+}
+
+/** Below the first a cell fits, above the second it runs out of memory; between them it is tight. */
+const TIGHT_FROM = 0.05;
+const OOM_FROM = 0.95;
+
+/** Sets a need against the capacities; what has no known capacity is not judged. */
+export function judge(need: Need): Judgement {
+  const candidates = [...need.devices.map(judgeDevice), ...need.hosts.map(judgeHost)]
+    .filter((candidate) => candidate !== null)
+    .sort((a, b) => ratio(b.limit) - ratio(a.limit));
+  const oomProbability = Math.max(0, ...candidates.map(({ probability }) => probability));
+  const verdict = oomProbability < TIGHT_FROM
+    ? "fits"
+    : oomProbability > OOM_FROM
+    ? "oom"
+    : "tight";
+  return {
+    verdict,
+    oomProbability: Math.round(oomProbability * 1e4) / 1e4,
+    limit: candidates[0]?.limit ?? null,
+    // Ranks that are alike have the same cause: the first stands for them.
+    causes: candidates.filter(({ probability }) => probability >= TIGHT_FROM)
+      .map(({ cause }) => cause())
+      .filter((cause, index, all) => all.findIndex((other) => sameTerms(other, cause)) === index),
+  };
+}
+
+interface Candidate {
+  readonly limit: Limit;
+  readonly probability: number;
+  readonly cause: () => string;
+}
+
+function judgeDevice(device: Need["devices"][number]): Candidate | null {
+  if (device.capacityBytes === null) return null;
+  const limit = {
+    resource: `device:${device.index}`,
+    phase: device.peakPhase,
+    needBytes: device.peakBytes.mid,
+    haveBytes: device.capacityBytes,
+  };
+  const probability = exceedProbability(device.peakBytes, device.capacityBytes);
+  return { limit, probability, cause: () => deviceCause(device, limit) };
+}
+
+function judgeHost(host: HostPrediction): Candidate | null {
+  if (host.capacityBytes === null) return null;
+  const limit = {
+    resource: "host",
+    phase: "load",
+    needBytes: host.peakBytes.mid,
+    haveBytes: host.capacityBytes,
+  };
+  const probability = exceedProbability(host.peakBytes, host.capacityBytes);
+  return { limit, probability, cause: () => hostCause(host, limit) };
+}
+
+function ratio({ needBytes, haveBytes }: Limit): number {
+  return needBytes / haveBytes;
+}
+
+/** Whether two causes differ in nothing but the index of the device. */
+function sameTerms(a: string, b: string): boolean {
+  const terms = (cause: string) => cause.replace(/^device \d+ /, "device ");
+  return terms(a) === terms(b);
+}
+
+function deviceCause(device: DevicePrediction, { needBytes, haveBytes, phase }: Limit): string {
+  const terms: [string, number][] = [
+    ["weights", device.weightsBytes],
+    ["KV cache", device.kvBytes],
+    ["activations", device.activationBytes],
+    ["context and libraries", device.contextBytes],
+    ["workspace", device.workspaceBytes],
+    ["communication", device.communicationBytes],
+  ];
+  const parts = terms
+    .filter(([, bytes]) => bytes > 0.005 * needBytes)
+    .sort(([, a], [, b]) => b - a)
+    .map(([name, bytes]) => `${name} ${formatBytes(bytes)}`);
+  return `device ${device.index} needs ${formatBytes(needBytes)} of ${
+    formatBytes(haveBytes)
+  } in ${phase}: ` +
+    parts.join(", ");
+}
+
+function hostCause(host: HostPrediction, { needBytes, haveBytes }: Limit): string {
+  return `the host needs ${formatBytes(needBytes)} of ${formatBytes(haveBytes)}: ` +
+    `${formatBytes(host.perRankBytes)} for each rank`;
+}
+
+/** Batches beyond this are not searched for. */
+const MAX_BATCH = 2 ** 20;
+
+/**
+ * Largest batch that is more likely to fit than not, all else equal: the need grows with the batch, so the
+ * boundary is found by doubling and bisecting the real prediction.
+ *
+ * @returns null when not even one sequence fits.
+ */
+export function largestBatch(
+  placement: Placement,
+  workload: Workload,
+  context: StrategyContext,
+): number | null {
+  function fits(batchSize: number): boolean {
+    const need = predictMemory(placement, { ...workload, batchSize }, context);
+    return judge(need).oomProbability <= 0.5;
+  }
+  if (!fits(1)) return null;
+  let good = 1;
+  let bad = 2;
+  while (bad <= MAX_BATCH && fits(bad)) {
+    good = bad;
+    bad *= 2;
+  }
+  if (bad > MAX_BATCH) return MAX_BATCH;
+  while (bad - good > 1) {
+    const middle = Math.floor((good + bad) / 2);
+    if (fits(middle)) good = middle;
+    else bad = middle;
+  }
+  return good;
+}

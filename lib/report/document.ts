@@ -1,0 +1,79 @@
+/** What a view consists of, so that terminal and Markdown say the same. */
+import { escapeUnsafe } from "../diagnostics/quote.ts";
+import { displayWidth, escapeMarkdown, renderMarkdownTable, renderTextTable } from "./table.ts";
+import type { Table } from "./table.ts";
+
+/** A piece of a document; texts are plain and untrusted. */
+export type Block =
+  | { readonly kind: "title"; readonly text: string }
+  | { readonly kind: "heading"; readonly text: string }
+  | { readonly kind: "paragraph"; readonly text: string }
+  /** Names with their values, one a line. */
+  | { readonly kind: "facts"; readonly facts: readonly (readonly [string, string])[] }
+  | { readonly kind: "table"; readonly table: Table }
+  /** Each item is a line, with the details below it. */
+  | { readonly kind: "list"; readonly items: readonly ListItem[] };
+
+/** One item of a list. */
+export interface ListItem {
+  readonly text: string;
+  readonly details?: readonly string[];
+}
+
+/** The blocks for a terminal, with a blank line between them and a newline at the end. */
+export function renderText(blocks: readonly Block[]): string {
+  return joinBlocks(blocks.map(textOf));
+}
+
+/** The blocks as Markdown, with a newline at the end. */
+export function renderMarkdown(blocks: readonly Block[]): string {
+  return joinBlocks(blocks.map(markdownOf));
+}
+
+function joinBlocks(blocks: readonly string[]): string {
+  return `${blocks.filter((block) => block !== "").join("\n\n")}\n`;
+}
+
+function textOf(block: Block): string {
+  switch (block.kind) {
+    case "title":
+    case "heading":
+    case "paragraph":
+      return escapeUnsafe(block.text);
+    case "facts": {
+      const width = Math.max(0, ...block.facts.map(([name]) => displayWidth(name)));
+      return block.facts.map(([name, value]) =>
+        `${name}${" ".repeat(width - displayWidth(name))}  ${escapeUnsafe(value)}`
+      ).join("\n");
+    }
+    case "table":
+      return renderTextTable(block.table);
+    case "list":
+      return block.items.flatMap(({ text, details = [] }) => [
+        `  ${escapeUnsafe(text)}`,
+        ...details.map((detail) => `      ${escapeUnsafe(detail)}`),
+      ]).join("\n");
+  }
+}
+
+function markdownOf(block: Block): string {
+  switch (block.kind) {
+    case "title":
+      return `# ${escapeMarkdown(block.text)}`;
+    case "heading":
+      return `## ${escapeMarkdown(block.text)}`;
+    case "paragraph":
+      return escapeMarkdown(block.text);
+    case "facts":
+      return block.facts.map(([name, value]) =>
+        `- **${escapeMarkdown(name)}**: ${escapeMarkdown(value)}`
+      ).join("\n");
+    case "table":
+      return renderMarkdownTable(block.table);
+    case "list":
+      return block.items.flatMap(({ text, details = [] }) => [
+        `- ${escapeMarkdown(text)}`,
+        ...details.map((detail) => `  - ${escapeMarkdown(detail)}`),
+      ]).join("\n");
+  }
+}

@@ -1,0 +1,156 @@
+/** The dry run for people: what would be launched, and for every cell whether it fits, why, and how fast. */
+import type { Interval, Plan, PlanCell, Prediction, Verdict } from "../plan/plan.ts";
+import { formatGib, formatNumber, plural } from "./bytes.ts";
+import type { Block, ListItem } from "./document.ts";
+import { headerFacts } from "./header.ts";
+import { pivotCells, pivotTable } from "./pivot.ts";
+import type { Column } from "./table.ts";
+
+const CELL_COLUMNS: readonly Column[] = [
+  { header: "cell", align: "left" },
+  { header: "verdict", align: "left" },
+  { header: "peak/cap GiB", align: "right" },
+  { header: "limit", align: "left" },
+  { header: "host GiB", align: "right" },
+  { header: "load s", align: "right" },
+  { header: "ms/token", align: "right" },
+];
+
+/** The whole view. */
+export function planDocument(plan: Plan): Block[] {
+  const blocks: Block[] = [
+    { kind: "title", text: `Plan of ${plan.pipeline.name} (${plan.pipeline.path})` },
+    { kind: "facts", facts: headerFacts(plan, plan.cells) },
+    { kind: "table", table: { columns: CELL_COLUMNS, rows: plan.cells.map(cellRow) } },
+    ...pivotBlocks(plan),
+  ];
+  const causes = plan.cells.filter((cell) => cell.prediction.verdict !== "fits").map(causeItem);
+  if (causes.length > 0) {
+    blocks.push({ kind: "heading", text: "Why cells do not fit" }, { kind: "list", items: causes });
+  }
+  if (plan.sessions.length > 0) {
+    blocks.push({ kind: "heading", text: "What would be launched" });
+    blocks.push({ kind: "list", items: plan.sessions.map(sessionItem) });
+  }
+  const notes = plan.diagnostics.map(({ code, message, help }): ListItem => ({
+    text: `${code}: ${message}`,
+    ...(help === undefined ? {} : { details: [help] }),
+  }));
+  if (notes.length > 0) {
+    blocks.push({ kind: "heading", text: "Notes" }, { kind: "list", items: notes });
+  }
+  return [...blocks, { kind: "paragraph", text: planSummary(plan) }];
+}
+
+/** `18 cells: 14 fit, 1 tight, 3 oom; 3 sessions`. */
+export function planSummary(plan: Pick<Plan, "cells" | "sessions">): string {
+  const names: Readonly<Record<Verdict, string>> = {
+    fits: "fit",
+    tight: "tight",
+    oom: "oom",
+    invalid: "invalid",
+  };
+  const counts = (["fits", "tight", "oom", "invalid"] as const).map((verdict) => ({
+    name: names[verdict],
+    count: plan.cells.filter((cell) => cell.prediction.verdict === verdict).length,
+  })).filter(({ count }) => count > 0);
+  const verdicts = counts.map(({ name, count }) => `${count} ${name}`).join(", ");
+  return `${plural(plan.cells.length, "cell")}${verdicts === "" ? "" : `: ${verdicts}`}; ` +
+    plural(plan.sessions.length, "session");
+}
+
+/** The device that is fullest for its capacity (or, without capacities, in bytes). */
+export function fullestDevice(prediction: Prediction): Prediction["devices"][number] | undefined {
+  function fullness(device: Prediction["devices"][number]): number {
+    return device.peakBytes.mid / (device.capacityBytes ?? 1);
+  }
+  return prediction.devices.reduce<Prediction["devices"][number] | undefined>(
+    (fullest, device) =>
+      fullest === undefined || fullness(device) > fullness(fullest) ? device : fullest,
+    undefined,
+  );
+}
+
+function pivotBlocks(plan: Plan): Block[] {
+  const pivots = pivotCells(plan.cells);
+  if (pivots.every((pivot) => pivot.rows.length < 2 && pivot.batchSizes.length < 2)) return [];
+  return pivots.flatMap((pivot): Block[] => [
+    {
+      kind: "heading",
+      text: `Peak of the fullest device for its capacity${
+        pivot.workload === "" ? "" : ` (${pivot.workload})`
+      }`,
+    },
+    {
+      kind: "table",
+      table: pivotTable(pivot, (row) => [{ label: row.label, text: verdictText }]),
+    },
+  ]);
+}
+
+function verdictText({ prediction }: PlanCell): string {
+  if (prediction.verdict === "invalid") return "invalid";
+  const percent = percentText(prediction);
+  return prediction.verdict === "fits" ? percent : `${prediction.verdict} ${percent}`.trimEnd();
+}
+
+function cellRow(cell: PlanCell): string[] {
+  const { prediction } = cell;
+  const { time } = prediction;
+  return [
+    cell.id,
+    prediction.verdict,
+    peakText(prediction),
+    prediction.limit?.resource ?? "-",
+    hostText(prediction),
+    time === null ? "-" : formatNumber(time.loadSeconds.mid),
+    time === null ? "-" : intervalText(time.msPerToken),
+  ];
+}
+
+function peakText(prediction: Prediction): string {
+  const device = fullestDevice(prediction);
+  if (device === undefined) return "-";
+  const { peakBytes, capacityBytes } = device;
+  if (capacityBytes === null) return formatGib(peakBytes.mid);
+  const percent = percentText(prediction).padStart(4);
+  return `${formatGib(peakBytes.mid)}/${formatGib(capacityBytes)} ${percent}`;
+}
+
+function percentText(prediction: Prediction): string {
+  const device = fullestDevice(prediction);
+  if (device === undefined || device.capacityBytes === null) return "";
+  return `${Math.round(100 * device.peakBytes.mid / device.capacityBytes)}%`;
+}
+
+function hostText({ hosts }: Prediction): string {
+  const fullest = Math.max(...hosts.map((host) => host.peakBytes.mid));
+  return hosts.length === 0 ? "-" : formatGib(fullest);
+}
+
+function intervalText({ low, mid, high }: Interval): string {
+  return `${formatNumber(mid)} (${formatNumber(low)}-${formatNumber(high)})`;
+}
+
+function causeItem({ id, prediction }: PlanCell): ListItem {
+  const { verdict, largestBatch } = prediction;
+  const advice = verdict === "invalid"
+    ? ""
+    : largestBatch === null
+    ? "; no batch fits"
+    : `; the largest batch that fits is ${largestBatch}`;
+  return { text: `${id} (${verdict}${advice})`, details: prediction.causes };
+}
+
+function sessionItem({ strategy, worldSize, cellIds, launch }: Plan["sessions"][number]): ListItem {
+  const processes = plural(worldSize, "process", "processes");
+  return {
+    text: `${strategy}: ${processes}, ${plural(cellIds.length, "cell")}`,
+    details: [launch.argv.map(quoteArgument).join(" ")],
+  };
+}
+
+/** Single quotes around whatever a shell would not take as one plain word. */
+function quoteArgument(argument: string): string {
+  return /^[\w@%+=:,./{}-]+$/.test(argument) ? argument : `'${argument.replaceAll("'", "'\\''")}'`;
+}

@@ -1,0 +1,55 @@
+/** One function per kind of output, for every value of `--format`. */
+import type { Plan } from "../plan/plan.ts";
+import { planCsv, resultsCsv } from "./csv.ts";
+import { renderMarkdown, renderText } from "./document.ts";
+import { planDocument } from "./plan_view.ts";
+import type { ReportedResults } from "./results_shape.ts";
+import { resultsDocument, resultsFileDocument } from "./results_view.ts";
+
+/** Values of `--format`. */
+export const OUTPUT_FORMATS = ["table", "markdown", "json", "jsonl", "csv"] as const;
+
+/** How output is written. */
+export type OutputFormat = typeof OUTPUT_FORMATS[number];
+
+/** A plan; `jsonl` and `csv` have one line per cell. Ends with a newline. */
+export function renderPlan(plan: Plan, format: OutputFormat): string {
+  switch (format) {
+    case "table":
+      return renderText(planDocument(plan));
+    case "markdown":
+      return renderMarkdown(planDocument(plan));
+    case "csv":
+      return planCsv(plan.cells);
+    case "json":
+      return renderJson(plan);
+    case "jsonl":
+      return renderJsonLines(plan.cells);
+  }
+}
+
+/** The results of a run; `jsonl` and `csv` have one line per cell. Ends with a newline. */
+export function renderResults(results: ReportedResults, format: OutputFormat): string {
+  switch (format) {
+    case "table":
+      return renderText(resultsDocument(results));
+    case "markdown":
+      return renderMarkdown(resultsFileDocument(results));
+    case "csv":
+      return resultsCsv(results.cells);
+    case "json":
+      return renderJson(results);
+    case "jsonl":
+      return renderJsonLines(results.cells);
+  }
+}
+
+/** A value as indented JSON. */
+export function renderJson(value: unknown): string {
+  return `${JSON.stringify(value, null, 2)}\n`;
+}
+
+/** Values as JSON, one a line. */
+export function renderJsonLines(values: readonly unknown[]): string {
+  return values.map((value) => `${JSON.stringify(value)}\n`).join("");
+}

@@ -1,0 +1,19 @@
+/** The parts of a run's results that reports read: the plan with a measurement beside each prediction. */
+import type { Plan, PlanCell } from "../plan/plan.ts";
+import type { CellStatus, Measurement } from "../run/protocol.ts";
+
+/** A cell of the plan and what became of it. */
+export interface ReportedCell extends PlanCell {
+  readonly status: CellStatus;
+  /** Null where nothing was measured. */
+  readonly measurement: Measurement | null;
+  /** What the worker or the engine said about the end of the cell. */
+  readonly message?: string | null;
+  /** Log of the session, relative to the run's folder. */
+  readonly logPath?: string | null;
+}
+
+/** Results of a run. */
+export interface ReportedResults extends Omit<Plan, "cells"> {
+  readonly cells: readonly ReportedCell[];
+}

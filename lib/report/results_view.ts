@@ -1,0 +1,153 @@
+/** Results for people: the two tables of 2022 and one for memory, predicted below measured. */
+import { formatGib, formatNumber, plural } from "./bytes.ts";
+import type { Block, ListItem } from "./document.ts";
+import { headerFacts } from "./header.ts";
+import {
+  measuredOom,
+  oomAgreement,
+  oomAgreementText,
+  predictsOom,
+  tokenAgreementText,
+  tokenMismatches,
+} from "./agreement.ts";
+import { pivotCells, pivotTable } from "./pivot.ts";
+import type { PivotRow } from "./pivot.ts";
+import { fullestDevice } from "./plan_view.ts";
+import type { ReportedCell, ReportedResults } from "./results_shape.ts";
+
+/** One quantity of the tables. */
+interface Quantity {
+  readonly title: string;
+  readonly measured: (cell: ReportedCell) => string | undefined;
+  readonly predicted: (cell: ReportedCell) => string | undefined;
+}
+
+const QUANTITIES: readonly Quantity[] = [
+  {
+    title: "ms per token, lower is better",
+    measured: ({ measurement }) => formatted(measurement?.time?.msPerToken, formatNumber),
+    predicted: ({ prediction }) => formatted(prediction.time?.msPerToken.mid, formatNumber),
+  },
+  {
+    title: "Start to ready to generate, in seconds",
+    measured: ({ measurement }) => formatted(measurement?.time?.loadSeconds, formatNumber),
+    predicted: ({ prediction }) => formatted(prediction.time?.loadSeconds.mid, formatNumber),
+  },
+  {
+    title: "Peak memory of the fullest device, in GiB",
+    measured: ({ measurement }) => {
+      const peaks = measurement?.devices.map((device) => device.peakBytes) ?? [];
+      return peaks.length === 0 ? undefined : formatGib(Math.max(...peaks));
+    },
+    predicted: ({ prediction }) => formatted(fullestDevice(prediction)?.peakBytes.mid, formatGib),
+  },
+];
+
+/** The tables and the closing lines, as `run` and `report` print them. */
+export function resultsDocument(results: ReportedResults): Block[] {
+  return [
+    { kind: "title", text: `Results of ${results.pipeline.name} (${results.pipeline.path})` },
+    { kind: "facts", facts: headerFacts(results, results.cells) },
+    ...QUANTITIES.flatMap((quantity) => quantityBlocks(results, quantity)),
+    ...closingBlocks(results),
+  ];
+}
+
+/** As `resultsDocument`, with the versions that ran: the file `results.md`. */
+export function resultsFileDocument(results: ReportedResults): Block[] {
+  const versions = new Set(
+    results.cells.flatMap((cell) =>
+      Object.entries(cell.measurement?.versions ?? {}).map(([name, version]) =>
+        `${name} ${version}`
+      )
+    ),
+  );
+  const items = [...versions].sort().map((text): ListItem => ({ text }));
+  return [
+    ...resultsDocument(results),
+    ...(items.length === 0 ? [] : [
+      { kind: "heading", text: "Versions that ran" } as const,
+      { kind: "list", items } as const,
+    ]),
+    { kind: "heading", text: "How to read the tables" },
+    {
+      kind: "list",
+      items: [
+        "ms per token is the wall time of one generate divided by batch size, new tokens and streams; with ds-zero every rank is a stream of its own.",
+        "Start to ready to generate begins with the launch and contains the imports.",
+        "Peak memory is sampled over loading and generating; on a GPU it contains the CUDA context, on a cpu device it is VmData.",
+        "oom: the cell ran out of memory, with the predicted need in brackets; -: not run.",
+      ].map((text) => ({ text })),
+    },
+  ];
+}
+
+function formatted(
+  value: number | undefined,
+  format: (value: number) => string,
+): string | undefined {
+  return value === undefined ? undefined : format(value);
+}
+
+function quantityBlocks(results: ReportedResults, quantity: Quantity): Block[] {
+  return pivotCells(results.cells).flatMap((pivot): Block[] => {
+    const workload = pivot.workload === "" ? "" : ` (${pivot.workload})`;
+    return [
+      { kind: "heading", text: `${quantity.title}${workload}` },
+      { kind: "table", table: pivotTable(pivot, (row) => quantityLines(row, quantity)) },
+    ];
+  });
+}
+
+function quantityLines(
+  row: PivotRow<ReportedCell>,
+  quantity: Quantity,
+): { label: string; text: (cell: ReportedCell) => string }[] {
+  return [
+    { label: row.label, text: (cell) => measuredText(cell, quantity) },
+    { label: "  predicted", text: (cell) => predictedText(cell, quantity) },
+  ];
+}
+
+function measuredText(cell: ReportedCell, quantity: Quantity): string {
+  if (cell.status === "skipped") return cell.prediction.verdict === "invalid" ? "invalid" : "-";
+  return cell.status === "ok" ? quantity.measured(cell) ?? "-" : cell.status;
+}
+
+function predictedText(cell: ReportedCell, quantity: Quantity): string {
+  if (cell.prediction.verdict === "invalid") return "invalid";
+  const value = quantity.predicted(cell);
+  if (!predictsOom(cell)) return value ?? "-";
+  return quantity === QUANTITIES.at(-1) && value !== undefined ? `oom (${value})` : "oom";
+}
+
+function closingBlocks({ cells }: ReportedResults): Block[] {
+  const agreement = oomAgreement(cells);
+  const lines: ListItem[] = [{
+    text: oomAgreementText(agreement),
+    details: agreement.disagreeing.map((cell) =>
+      `${cell.id}: predicted ${predictsOom(cell) ? "oom" : "to fit"}, measured ${cell.status}`
+    ),
+  }];
+  const tokens = tokenAgreementText(cells);
+  if (tokens !== undefined) lines.push({ text: tokens, details: tokenMismatches(cells) });
+  const failed = cells.filter(isFailure);
+  if (failed.length > 0) {
+    lines.push({ text: `failed: ${plural(failed.length, "cell")}`, details: failed.map(failure) });
+  }
+  return [{ kind: "heading", text: "Agreement" }, { kind: "list", items: lines }];
+}
+
+/** Crashed, timed out, interrupted, or out of host memory without being predicted. */
+export function isFailure(cell: ReportedCell): boolean {
+  if (cell.status === "ok" || cell.status === "skipped") return false;
+  if (!measuredOom(cell)) return true;
+  return cell.status === "host-oom" && !predictsOom(cell);
+}
+
+function failure({ id, status, message, logPath }: ReportedCell): string {
+  const reason = (message ?? "").split("\n")[0] ?? "";
+  return `${id}: ${status}${reason === "" ? "" : `, ${reason}`}${
+    logPath === undefined || logPath === null ? "" : ` (log: ${logPath})`
+  }`;
+}

@@ -1,0 +1,173 @@
+/**
+ * What the engine and a worker say to each other. The engine writes one `request.json` into the session's
+ * folder; each rank appends one JSON object a line to `events/rank-<N>.jsonl` beside it. What a worker prints
+ * is a log, never data.
+ */
+import type { BenchmarkSpec, GenerateSpec, HfConfig, StrategySpec } from "../language/pipeline.ts";
+
+/** `request.json`. Paths are absolute. */
+export interface WorkerRequest {
+  readonly formatVersion: "1.0";
+  readonly sessionId: string;
+  /** The strategy of the session's cells, its options included. */
+  readonly strategy: StrategySpec;
+  readonly worldSize: number;
+  readonly device: "cpu" | "cuda";
+  readonly model: {
+    readonly name: string;
+    readonly config: HfConfig;
+    /** `files`: load from `path`. `on-device`: make random weights where they will live. */
+    readonly weights: "files" | "on-device";
+    readonly path: string | null;
+  };
+  readonly seed: number;
+  readonly generate: GenerateSpec;
+  readonly prompts: { readonly source: "synthetic" | "builtin" | "file"; readonly texts: readonly string[] };
+  readonly benchmark: BenchmarkSpec;
+  /** Cap of one device in bytes; null for none. */
+  readonly deviceCapBytes: number | null;
+  /** DeepSpeed's configuration (ds-zero), as an object. */
+  readonly deepspeedConfig: Readonly<Record<string, unknown>> | null;
+  /** In the order in which they are to run. */
+  readonly cells: readonly WorkerCell[];
+  /** Unix time in seconds at which the engine started the launcher: "start" of start-to-ready. */
+  readonly startedAt: number;
+}
+
+export interface WorkerCell {
+  readonly id: string;
+  readonly batchSize: number;
+  readonly promptTokens: number;
+  readonly newTokens: number;
+}
+
+/** Memory of one rank over one phase, in bytes. Fields that the device does not have are null. */
+export interface MemorySample {
+  /** `torch.cuda.max_memory_allocated`, of the fullest device of this rank. */
+  readonly peakAllocatedBytes: number | null;
+  readonly peakReservedBytes: number | null;
+  /** GPU: NVML's (or the driver's) used bytes, sampled. CPU: VmData, sampled. Per device of this rank. */
+  readonly peakBytes: readonly { readonly device: number; readonly bytes: number }[];
+  /** Private resident memory of the process (RssAnon), sampled maximum. */
+  readonly peakRssAnonBytes: number;
+  /** Shared resident memory (RssShmem: pinned buffers show here), sampled maximum. */
+  readonly peakRssShmemBytes: number;
+}
+
+interface EventCommon {
+  readonly rank: number;
+  /** Unix time in seconds. */
+  readonly time: number;
+}
+
+export type WorkerEvent =
+  & EventCommon
+  & (
+    | {
+      readonly event: "started";
+      readonly pid: number;
+      readonly worldSize: number;
+      readonly versions: Readonly<Record<string, string>>;
+      readonly deviceNames: readonly string[];
+    }
+    | {
+      readonly event: "loaded";
+      /** Start of the launcher to the end of the imports. */
+      readonly importSeconds: number;
+      /** End of the imports to ready to generate. */
+      readonly weightsSeconds: number;
+      readonly loadSeconds: number;
+      readonly memory: MemorySample;
+    }
+    | { readonly event: "cell_started"; readonly cellId: string }
+    | {
+      readonly event: "cell_finished";
+      readonly cellId: string;
+      readonly memory: MemorySample;
+      /** Wall seconds of each timed generate. */
+      readonly generateSeconds: readonly number[];
+      /** Wall seconds to the first new token, one a cycle. */
+      readonly prefillSeconds: readonly number[];
+      readonly newTokens: number;
+      /** New token ids of the first sequence of the batch. */
+      readonly tokenIds: readonly number[];
+      /** Hash of all new token ids of the batch. */
+      readonly tokensSha256: string;
+    }
+    | {
+      readonly event: "cell_failed";
+      readonly cellId: string;
+      readonly status: "oom" | "crashed";
+      /** `load`, `warmup` or `generate`. */
+      readonly phase: string;
+      readonly message: string;
+      readonly memory: MemorySample;
+      /** Whether the worker can go on with the next cell. */
+      readonly recovered: boolean;
+    }
+    | {
+      /** The session cannot go on: loading failed. `status` is `oom` when memory ran out. */
+      readonly event: "failed";
+      readonly status: "oom" | "crashed";
+      readonly phase: string;
+      readonly message: string;
+      readonly memory: MemorySample;
+    }
+    | { readonly event: "heartbeat"; readonly cellId: string | null; readonly peakBytes: number }
+    | { readonly event: "finished" }
+  );
+
+/** What a run found for one cell; units and names as in the prediction. */
+export interface Measurement {
+  readonly devices: readonly {
+    readonly index: number;
+    readonly node: number;
+    readonly loadPeakAllocatedBytes: number | null;
+    readonly peakAllocatedBytes: number | null;
+    readonly peakReservedBytes: number | null;
+    readonly peakBytes: number;
+  }[];
+  readonly hosts: readonly { readonly node: number; readonly peakBytes: number; readonly pinnedBytes: number }[];
+  readonly time: {
+    readonly importSeconds: number;
+    readonly weightsSeconds: number;
+    readonly loadSeconds: number;
+    readonly prefillMs: number;
+    readonly msPerStep: number;
+    readonly msPerToken: number;
+    readonly msPerTokenPerStream: number;
+    readonly tokensPerSecond: number;
+    readonly streams: number;
+    /** Wall seconds of each timed generate, slowest rank. */
+    readonly generateSeconds: readonly number[];
+  } | null;
+  readonly tokenIds: readonly number[];
+  readonly tokensSha256: string | null;
+  readonly versions: Readonly<Record<string, string>>;
+}
+
+export type CellStatus = "ok" | "oom" | "host-oom" | "timeout" | "crashed" | "skipped" | "interrupted";
+
+/**
+ * What `make_checkpoint.py request.json` reads. It writes `config.json`, a tokenizer and safetensors files with seeded
+ * random weights into `folder`, which exists and is empty, and exits 0. The engine then renames the folder.
+ */
+export interface CheckpointRequest {
+  readonly formatVersion: "1.0";
+  readonly config: HfConfig;
+  readonly seed: number;
+  readonly dtype: StrategySpec["dtype"];
+  /** Absolute. */
+  readonly folder: string;
+}
+
+/**
+ * What `detect.py` prints as the last line of its stdout, as JSON. It imports nothing of the stack: it asks the packages'
+ * metadata. A package that is not installed is absent.
+ */
+export interface DetectReport {
+  /** `3.11.4` */
+  readonly python: string;
+  /** Package name to version, local part included: `{"torch": "2.13.0+cpu"}`. */
+  readonly versions: Readonly<Record<string, string>>;
+}

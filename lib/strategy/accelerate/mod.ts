@@ -1,0 +1,23 @@
+/** Hugging Face Accelerate: `device_map` inference in one process. */
+import type { AccelerateSpec } from "../../language/pipeline.ts";
+import type { Placement, Strategy } from "../strategy.ts";
+import { launchAccelerate } from "./launch.ts";
+import { placeAccelerate } from "./place.ts";
+import { traceAccelerate, usedDevices } from "./trace.ts";
+
+export const accelerate: Strategy<AccelerateSpec> = {
+  use: "accelerate",
+  place(spec, context) {
+    const { value: layout, diagnostics } = placeAccelerate(spec, context);
+    if (layout === undefined) return { diagnostics };
+    const placement: Placement = {
+      worldSize: 1,
+      streams: 1,
+      devices: usedDevices(context).map((index) => ({ index, node: 0, traced: index })),
+      checkpointReadBytes: layout.weights.reduce((sum, { bytes }) => sum + bytes, 0),
+      trace: (workload, sink) => traceAccelerate(spec, context, layout, workload, sink),
+    };
+    return { value: placement, diagnostics };
+  },
+  launch: (_spec, context) => launchAccelerate(context),
+};

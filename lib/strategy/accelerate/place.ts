@@ -1,0 +1,103 @@
+/** Where accelerate puts the weights: one process, modules spread over devices by a device map. */
+import { type Diagnostic, hasErrors, type Outcome } from "../../diagnostics/diagnostic.ts";
+import { offloadNeedsFolder, severalNodes } from "../../diagnostics/messages/plan.ts";
+import type { AccelerateSpec } from "../../language/pipeline.ts";
+import { namedParameters } from "../../model/module.ts";
+import { elements } from "../../trace/trace.ts";
+import { DTYPE_BYTES, type StrategyContext } from "../strategy.ts";
+import {
+  balancedMemory,
+  type DeviceMap,
+  inferDeviceMap,
+  type MaxMemory,
+  type Place,
+  placeOf,
+} from "./device_map.ts";
+
+/** One parameter tensor and where it is kept. */
+export interface PlacedWeight {
+  readonly name: string;
+  /** Full name of the module that owns it. */
+  readonly module: string;
+  readonly bytes: number;
+  readonly place: Place;
+}
+
+export interface AccelerateLayout {
+  readonly map: DeviceMap;
+  readonly weights: readonly PlacedWeight[];
+  /** GPU that runs what is offloaded, and where the ids live. */
+  readonly mainDevice: number;
+}
+
+/** Computes the device map and lists every weight with its place. */
+export function placeAccelerate(
+  spec: AccelerateSpec,
+  context: StrategyContext,
+): Outcome<AccelerateLayout> {
+  const diagnostics: Diagnostic[] = [];
+  if (context.hardware.nodes > 1) diagnostics.push(severalNodes({ use: spec.use }));
+  const map = deviceMap(spec, context);
+  const weights: PlacedWeight[] = [];
+  for (const { name, parameter } of namedParameters(context.root)) {
+    if (parameter.tiedTo !== undefined) continue;
+    const module = name.slice(0, name.lastIndexOf("."));
+    const place = placeOf(map, module) ?? 0;
+    weights.push({
+      name,
+      module,
+      place,
+      bytes: elements(parameter.shape) * DTYPE_BYTES[spec.dtype],
+    });
+  }
+  if (weights.some(({ place }) => place === "disk") && spec.offloadFolder === undefined) {
+    diagnostics.push(offloadNeedsFolder({}, { path: ["offloadFolder"] }));
+  }
+  if (hasErrors(diagnostics)) return { diagnostics };
+  const gpus = weights.map(({ place }) => place).filter((place) => typeof place === "number");
+  return { value: { map, weights, mainDevice: Math.min(...gpus, Infinity) || 0 }, diagnostics };
+}
+
+function deviceMap(spec: AccelerateSpec, context: StrategyContext): DeviceMap {
+  if (context.hardware.device.type === "cpu") return new Map([["", 0]]);
+  if (typeof spec.deviceMap === "object") return explicitMap(spec.deviceMap);
+  const elementBytes = DTYPE_BYTES[spec.dtype];
+  const { root, family } = context;
+  const available = maxMemory(spec, context);
+  const capped = spec.deviceMap === "sequential" ? available : balancedMemory(
+    root,
+    elementBytes,
+    family.noSplitClasses,
+    available,
+    {
+      lowZero: spec.deviceMap === "balanced_low_0",
+      userSetMaxMemory: spec.maxMemory !== undefined,
+    },
+  );
+  return inferDeviceMap(root, elementBytes, family.noSplitClasses, capped);
+}
+
+function explicitMap(map: Readonly<Record<string, string | number>>): DeviceMap {
+  return new Map(Object.entries(map).map(([module, place]) => [module, readPlace(place)]));
+}
+
+/** `cpu`, `disk`, `cuda:1` or `1`. */
+function readPlace(place: string | number): Place {
+  if (place === "cpu" || place === "disk") return place;
+  return Number(String(place).replace(/^cuda:/, ""));
+}
+
+/** `get_max_memory`: what the user says, else all of each GPU and the host's memory. */
+function maxMemory(spec: AccelerateSpec, context: StrategyContext): MaxMemory {
+  const { hardware, deviceCapacityBytes } = context;
+  if (spec.maxMemory !== undefined) {
+    return new Map(
+      Object.entries(spec.maxMemory).map(([place, bytes]) => [readPlace(place), bytes]),
+    );
+  }
+  const gpus = Array.from(
+    { length: hardware.deviceCount },
+    (_, index): [Place, number] => [index, deviceCapacityBytes ?? Infinity],
+  );
+  return new Map([...gpus, ["cpu", hardware.memoryBytes ?? Infinity]]);
+}

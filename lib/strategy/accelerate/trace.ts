@@ -1,0 +1,107 @@
+/** What a generation under accelerate's hooks does: layers run where they are, offloaded ones visit the GPU. */
+import type { Execution } from "../../model/family.ts";
+import { traceGenerate } from "../../model/generate.ts";
+import type { AccelerateSpec } from "../../language/pipeline.ts";
+import { Tape } from "../../trace/tape.ts";
+import { HOST, type TraceSink } from "../../trace/trace.ts";
+import { traceStart } from "../start.ts";
+import { DTYPE_BYTES, type StrategyContext, type Workload } from "../strategy.ts";
+import { placeOf } from "./device_map.ts";
+import type { AccelerateLayout } from "./place.ts";
+
+/** Writes start, load, prefill and decode of the one process. */
+export function traceAccelerate(
+  spec: AccelerateSpec,
+  context: StrategyContext,
+  layout: AccelerateLayout,
+  workload: Workload,
+  sink: TraceSink,
+): void {
+  const devices = usedDevices(context);
+  for (const device of devices) traceStart(spec.use, context, device, 1, sink);
+
+  sink.beginPhase("load", 0);
+  for (const { name, bytes, place } of layout.weights) {
+    // Offloaded to disk: memory-mapped files, which the page cache may drop.
+    if (place === "disk") continue;
+    const device = place === "cpu" ? HOST : place;
+    sink.allocate({ device, name, category: "weights", bytes });
+  }
+  const elementBytes = DTYPE_BYTES[spec.dtype];
+  traceGenerate(
+    context.family,
+    context.shape,
+    {
+      batch: workload.batchSize,
+      promptTokens: workload.promptTokens,
+      newTokens: workload.newTokens,
+      elementBytes,
+      tensorParallel: 1,
+    },
+    hooks(layout, sink),
+    sink,
+  );
+}
+
+/** The devices that the one process sees, in order. */
+export function usedDevices(context: StrategyContext): number[] {
+  if (context.hardware.device.type === "cpu") return [0];
+  return Array.from({ length: context.hardware.deviceCount }, (_, index) => index);
+}
+
+/** AlignDevicesHook: inputs follow the layer; weights kept on the host or disk are copied in and dropped. */
+function hooks(layout: AccelerateLayout, sink: TraceSink): Execution {
+  const offloaded = new Map<string, { bytes: number; link: "host" | "disk" }>();
+  for (const { module, bytes, place } of layout.weights) {
+    if (typeof place === "number") continue;
+    const known = offloaded.get(module)?.bytes ?? 0;
+    offloaded.set(module, { bytes: known + bytes, link: place === "cpu" ? "host" : "disk" });
+  }
+  const tape = new Tape(sink, layout.mainDevice);
+  const visiting = new Map<string, number>();
+  let current = layout.mainDevice;
+
+  function deviceOf(module: string): number {
+    const place = placeOf(layout.map, module);
+    return typeof place === "number" ? place : layout.mainDevice;
+  }
+
+  return {
+    deviceOf,
+    enter(module, inputBytes) {
+      const device = deviceOf(module);
+      if (device !== current) {
+        sink.run({
+          device,
+          name: "send_to_device",
+          flops: 0,
+          bytes: inputBytes,
+          launches: 1,
+          link: "device",
+          linkBytes: inputBytes,
+        });
+        current = device;
+      }
+      const away = offloaded.get(module);
+      if (away === undefined) return;
+      visiting.set(module, tape.tensor(`${module} (offloaded)`, away.bytes, "weights"));
+      sink.run({
+        device,
+        name: "load_offloaded",
+        flops: 0,
+        bytes: away.bytes,
+        launches: 1,
+        link: away.link,
+        linkBytes: away.bytes,
+      });
+    },
+    leave(module) {
+      const handle = visiting.get(module);
+      if (handle === undefined) return;
+      tape.free(handle);
+      visiting.delete(module);
+    },
+    allReduce: () => {},
+    lmHeadSplit: false,
+  };
+}

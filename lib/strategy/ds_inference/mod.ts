@@ -1,0 +1,24 @@
+/** DeepSpeed-Inference: `init_inference` with tensor parallelism. */
+import type { DsInferenceSpec } from "../../language/pipeline.ts";
+import type { Placement, Strategy } from "../strategy.ts";
+import { symmetricDevices } from "../start.ts";
+import { launchDsInference } from "./launch.ts";
+import { placeDsInference } from "./place.ts";
+import { traceDsInference } from "./trace.ts";
+
+export const dsInference: Strategy<DsInferenceSpec> = {
+  use: "ds-inference",
+  place(spec, context) {
+    const { value: layout, diagnostics } = placeDsInference(spec, context);
+    if (layout === undefined) return { diagnostics };
+    const placement: Placement = {
+      worldSize: layout.ranks,
+      streams: 1,
+      devices: symmetricDevices(layout.ranks, context),
+      checkpointReadBytes: layout.wholeBytes * layout.ranks,
+      trace: (workload, sink) => traceDsInference(spec, context, layout, workload, sink),
+    };
+    return { value: placement, diagnostics };
+  },
+  launch: (_spec, context, placement) => launchDsInference(context, placement),
+};

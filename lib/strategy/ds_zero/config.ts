@@ -1,0 +1,64 @@
+/** DeepSpeed's configuration for ZeRO-Inference. */
+import type { DsZeroSpec } from "../../language/pipeline.ts";
+import type { ModelShape } from "../../model/family.ts";
+
+type JsonObject = Readonly<Record<string, unknown>>;
+
+/**
+ * The configuration of the 2022 BLOOM scripts: stage 3, bucket sizes from the hidden size, no parameter kept
+ * whole; then the user's own keys over it. DeepSpeed's other defaults stand.
+ */
+export function zeroConfig(spec: DsZeroSpec, shape: ModelShape, worldSize: number): JsonObject {
+  const square = shape.hiddenSize * shape.hiddenSize;
+  const config = {
+    ...(spec.dtype === "float16" ? { fp16: { enabled: true } } : {}),
+    ...(spec.dtype === "bfloat16" ? { bf16: { enabled: true } } : {}),
+    zero_optimization: {
+      stage: 3,
+      overlap_comm: true,
+      contiguous_gradients: true,
+      reduce_bucket_size: square,
+      // 0.9 h^2 in the scripts; newer DeepSpeed accepts whole numbers only.
+      stage3_prefetch_bucket_size: Math.floor(0.9 * square),
+      stage3_param_persistence_threshold: 0,
+      ...offload(spec),
+    },
+    steps_per_print: 2000,
+    train_batch_size: worldSize,
+    train_micro_batch_size_per_gpu: 1,
+    wall_clock_breakdown: false,
+  };
+  return merge(config, spec.config ?? {});
+}
+
+function offload(spec: DsZeroSpec): JsonObject {
+  if (spec.offload === "none") return {};
+  if (spec.offload === "cpu") {
+    return { offload_param: { device: "cpu", pin_memory: spec.pinMemory } };
+  }
+  // The scripts' sizes: buffer_size counts elements and must hold the largest parameter.
+  return {
+    offload_param: {
+      device: "nvme",
+      pin_memory: spec.pinMemory,
+      nvme_path: spec.nvmePath,
+      buffer_size: NVME_BUFFER_ELEMENTS,
+    },
+  };
+}
+
+export const NVME_BUFFER_ELEMENTS = 4e9;
+
+/** Merges objects key by key; anything else of the second replaces the first's. */
+function merge(base: JsonObject, over: JsonObject): JsonObject {
+  const result: Record<string, unknown> = { ...base };
+  for (const [key, value] of Object.entries(over)) {
+    const known = result[key];
+    result[key] = isObject(known) && isObject(value) ? merge(known, value) : value;
+  }
+  return result;
+}
+
+function isObject(value: unknown): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

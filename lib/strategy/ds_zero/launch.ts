@@ -1,0 +1,17 @@
+/** How a ZeRO-Inference session starts: the DeepSpeed launcher with the ZeRO configuration beside it. */
+import type { DsZeroSpec } from "../../language/pipeline.ts";
+import { deepspeedArgv, workerEnv } from "../launch_env.ts";
+import type { Placement, StrategyContext, StrategyLaunch } from "../strategy.ts";
+import { zeroConfig } from "./config.ts";
+
+export function launchZero(
+  spec: DsZeroSpec,
+  context: StrategyContext,
+  placement: Placement,
+): StrategyLaunch {
+  return {
+    argv: deepspeedArgv(placement.worldSize, "ds_zero_worker.py"),
+    env: workerEnv(context),
+    deepspeedConfig: zeroConfig(spec, context.shape, placement.worldSize),
+  };
+}

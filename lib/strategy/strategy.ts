@@ -1,0 +1,74 @@
+/**
+ * What a strategy must tell: where weights live, what a generation does there, and how it is launched. Each
+ * strategy is a folder with `place.ts`, `trace.ts` and `launch.ts`; `registry.ts` lists them.
+ */
+import type { Hardware, Stack } from "../catalog/types.ts";
+import type { Outcome } from "../diagnostics/diagnostic.ts";
+import type { Dtype, StrategySpec } from "../language/pipeline.ts";
+import type { ModelFamily, ModelShape } from "../model/family.ts";
+import type { Module } from "../model/module.ts";
+import type { TraceSink } from "../trace/trace.ts";
+
+/** Everything that a strategy may look at. */
+export interface StrategyContext {
+  readonly family: ModelFamily;
+  readonly shape: ModelShape;
+  readonly root: Module;
+  readonly hardware: Hardware;
+  readonly stack: Stack;
+  readonly use: StrategySpec["use"];
+  /** Cap of one device: the least of its memory and the budget; null where nothing caps it. */
+  readonly deviceCapacityBytes: number | null;
+  /** Cap of one node's processes: the least of its memory and the budget. */
+  readonly hostCapacityBytes: number | null;
+}
+
+/** What a cell adds to the placement. */
+export interface Workload {
+  readonly batchSize: number;
+  readonly promptTokens: number;
+  readonly newTokens: number;
+}
+
+/** A device that a strategy uses. Ranks that are alike share one traced device. */
+export interface PlacedDevice {
+  readonly index: number;
+  readonly node: number;
+  /** Index of the device in the trace that tells this one's memory. */
+  readonly traced: number;
+}
+
+/** A strategy set up for a model on hardware: what is left to say is the workload. */
+export interface Placement {
+  /** Processes. */
+  readonly worldSize: number;
+  /** Inputs that can be served at once: the world size for ds-zero, else 1. */
+  readonly streams: number;
+  readonly devices: readonly PlacedDevice[];
+  /** Bytes that all ranks together read from the checkpoint. */
+  readonly checkpointReadBytes: number;
+  /** Writes all phases of one process, host included. */
+  trace(workload: Workload, sink: TraceSink): void;
+}
+
+export interface Strategy<S extends StrategySpec = StrategySpec> {
+  readonly use: S["use"];
+  /** Options whose value can make a combination impossible rather than wrong; see `place`. */
+  place(spec: S, context: StrategyContext): Outcome<Placement>;
+  /** Processes are started with this; see `Launch` for the placeholders. */
+  launch(spec: S, context: StrategyContext, placement: Placement): StrategyLaunch;
+}
+
+export interface StrategyLaunch {
+  readonly argv: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  /** DeepSpeed's configuration, for the strategies that have one. */
+  readonly deepspeedConfig?: Readonly<Record<string, unknown>>;
+}
+
+/** Bytes of one element. */
+export const DTYPE_BYTES: Readonly<Record<Dtype, number>> = {
+  float32: 4,
+  float16: 2,
+  bfloat16: 2,
+};

@@ -1,0 +1,47 @@
+/** A pen for writing traces: remembers the device, so that a forward pass reads like the code it follows. */
+import type { Category, TraceSink } from "./trace.ts";
+
+export class Tape {
+  readonly #sink: TraceSink;
+  /** Where the next tensors and operations are. */
+  device: number;
+
+  constructor(sink: TraceSink, device: number) {
+    this.#sink = sink;
+    this.device = device;
+  }
+
+  /** Allocates `bytes` without an operation (the kernel that fills it is told by `kernel`). */
+  tensor(name: string, bytes: number, category: Category = "activation"): number {
+    return this.#sink.allocate({ device: this.device, name, category, bytes });
+  }
+
+  free(...handles: readonly number[]): void {
+    for (const handle of handles) this.#sink.free(handle);
+  }
+
+  /** One kernel that moves `bytes` of device memory and computes `flops`. */
+  kernel(name: string, bytes: number, flops = 0): void {
+    this.#sink.run({ device: this.device, name, flops, bytes, launches: 1 });
+  }
+
+  /** Allocates the output of an elementwise kernel that reads `inputBytes` and writes it. */
+  elementwise(name: string, outputBytes: number, inputBytes: number, flops = 0): number {
+    const handle = this.tensor(name, outputBytes);
+    this.kernel(name, inputBytes + outputBytes, flops);
+    return handle;
+  }
+
+  /** Allocates [rows, outputs] = [rows, inputs] x [inputs, outputs] and runs the product. */
+  matmul(
+    name: string,
+    shape: { readonly rows: number; readonly inputs: number; readonly outputs: number },
+    elementBytes: number,
+  ): number {
+    const { rows, inputs, outputs } = shape;
+    const handle = this.tensor(name, rows * outputs * elementBytes);
+    const bytes = (rows * inputs + inputs * outputs + rows * outputs) * elementBytes;
+    this.kernel(name, bytes, 2 * rows * inputs * outputs);
+    return handle;
+  }
+}

@@ -1,0 +1,77 @@
+/**
+ * The symbolic trace of a cell: phase by phase, what is allocated and freed where, what is computed, and what
+ * crosses a link. A model family and a strategy write it together into a `TraceSink`; every interpreter
+ * (peak memory, time) is such a sink. Bytes are what the program asks for, before an allocator rounds them.
+ */
+
+/** `start`: the process with its libraries. `load`: until ready to generate. Then one prefill, and decode steps. */
+export type Phase = "start" | "load" | "prefill" | "decode";
+
+/** Index of the host process among the devices of a trace. */
+export const HOST = -1;
+
+/** What a tensor is for; the columns of a prediction. */
+export type Category =
+  | "weights"
+  | "kv"
+  | "activation"
+  | "workspace"
+  | "context"
+  | "communication";
+
+export interface Tensor {
+  /** Device index, or `HOST`. */
+  readonly device: number;
+  readonly name: string;
+  readonly category: Category;
+  readonly bytes: number;
+}
+
+/** One kernel, copy or collective. Its time is the slowest of its terms. */
+export interface Operation {
+  readonly device: number;
+  readonly name: string;
+  readonly flops: number;
+  /** Device memory read and written. */
+  readonly bytes: number;
+  readonly launches: number;
+  /** Bytes that this device sends over `link`. */
+  readonly linkBytes?: number;
+  readonly link?: "device" | "host" | "disk";
+}
+
+/** Receives a trace in program order. */
+export interface TraceSink {
+  /** @param step Number of the decode step from 1; 0 in the other phases. */
+  beginPhase(phase: Phase, step: number): void;
+  /** @returns A handle for `free`. */
+  allocate(tensor: Tensor): number;
+  free(handle: number): void;
+  run(operation: Operation): void;
+}
+
+/** Hands every event to several interpreters, so that one walk over the program serves them all. */
+export function broadcast(sinks: readonly TraceSink[]): TraceSink {
+  const handles: number[][] = [];
+  return {
+    beginPhase(phase, step) {
+      for (const sink of sinks) sink.beginPhase(phase, step);
+    },
+    allocate(tensor) {
+      handles.push(sinks.map((sink) => sink.allocate(tensor)));
+      return handles.length - 1;
+    },
+    free(handle) {
+      const inner = handles[handle] ?? [];
+      sinks.forEach((sink, index) => sink.free(inner[index] ?? -1));
+    },
+    run(operation) {
+      for (const sink of sinks) sink.run(operation);
+    },
+  };
+}
+
+/** Number of elements of a shape. */
+export function elements(shape: readonly number[]): number {
+  return shape.reduce((product, size) => product * size, 1);
+}

@@ -1,0 +1,4 @@
+/** The version of this tool. */
+import config from "../deno.json" with { type: "json" };
+
+export const VERSION: string = config.version;
