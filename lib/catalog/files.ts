@@ -2,7 +2,9 @@
 
 /** What a path is. */
 export interface FileStat {
+  /** Links are followed. */
   readonly kind: "file" | "directory";
+  /** Size of a file. */
   readonly bytes: number;
 }
 

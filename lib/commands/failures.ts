@@ -1,5 +1,5 @@
 /** How failures are told: the user's mistakes as diagnostics, ours as a bug with what to report. */
-import type { Diagnostic } from "../diagnostics/diagnostic.ts";
+import { type Diagnostic, hasErrors } from "../diagnostics/diagnostic.ts";
 import { escapeUnsafe } from "../diagnostics/quote.ts";
 import { renderText } from "../diagnostics/render.ts";
 import { VERSION } from "../version.ts";
@@ -8,15 +8,18 @@ import type { Terminal } from "./terminal.ts";
 /** Prints diagnostics to stderr, with an excerpt where the source is at hand. */
 export function talkDiagnostics(
   diagnostics: readonly Diagnostic[],
-  { terminal, source }: { terminal: Terminal; source?: string },
+  { terminal, source }: {
+    readonly terminal: Terminal;
+    /** The text of a file by its name; undefined for a file that is not at hand. */
+    readonly source?: (file: string) => string | undefined;
+  },
 ): void {
   if (diagnostics.length === 0) return;
   const text = renderText(diagnostics, {
     color: terminal.color.stderr,
     ...(source === undefined ? {} : { source }),
   });
-  const always = diagnostics.some(({ severity }) => severity === "error");
-  terminal.talk(text, { always });
+  terminal.talk(text, { always: hasErrors(diagnostics) });
 }
 
 /** A failure that no diagnostic foresaw. */
@@ -34,5 +37,8 @@ export function reportBug(
     debug ? "" : "  Run it again with --debug to see where it happened.",
   ];
   terminal.talk(lines.filter((line) => line !== "").join("\n"), { always: true });
-  if (debug && error instanceof Error) terminal.talk(String(error.stack), { always: true });
+  if (debug && error instanceof Error) {
+    const stack = String(error.stack).split("\n").map(escapeUnsafe).join("\n");
+    terminal.talk(stack, { always: true });
+  }
 }

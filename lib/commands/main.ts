@@ -1,67 +1,66 @@
 /** From argv to an exit code: reads the flags, runs one command, and turns every failure into words. */
-import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { Command, CommanderError } from "commander";
 import { DiagnosticError } from "../diagnostics/diagnostic.ts";
+import { escapeUnsafe } from "../diagnostics/quote.ts";
 import { suggest } from "../diagnostics/suggest.ts";
-import { VERSION } from "../version.ts";
 import { reportBug, talkDiagnostics } from "./failures.ts";
-import { type CommonSettings, EXIT, FORMATS, type OutputSettings } from "./settings.ts";
-import { type ColorChoice, realTerminal, type Terminal } from "./terminal.ts";
-
-/** Values as commander collects them: global flags and those of the command. */
-interface Flags {
-  color: ColorChoice;
-  quiet?: boolean;
-  verbose?: boolean;
-  debug?: boolean;
-  format?: OutputSettings["format"];
-  output?: string;
-  out?: string;
-  outDir?: string;
-  detailedExitcode?: boolean;
-  python?: string;
-  torchIndex?: string;
-  stack?: string;
-  predictedOom?: "skip" | "run" | "only";
-  failOn?: "mismatch";
-  write?: string;
-}
-
-type Run = (common: CommonSettings, operands: string[], flags: Flags) => Promise<number>;
+import { declareProgram, type Flags, type Run } from "./program.ts";
+import { EXIT } from "./settings.ts";
+import { realTerminal, type Terminal, type TerminalSettings } from "./terminal.ts";
 
 /**
  * Runs the command line.
  *
- * @returns The exit code: 0 done, 1 a cell failed, 2 bad usage or input, 101 a bug, 130/143 interrupted.
+ * @param openTerminal The streams to use; those of the process when it is left out.
+ * @returns The exit code: 0 done, 1 a cell failed, 2 bad usage or input, 3 as `--detailed-exitcode` asks, 101 a bug,
+ * 130/143 interrupted.
  */
-export async function main(argv: readonly string[]): Promise<number> {
+export async function main(
+  argv: readonly string[],
+  openTerminal: (settings: TerminalSettings) => Terminal = realTerminal,
+): Promise<number> {
   let exitCode: number = EXIT.done;
-  const program = new Command("stowage");
   let flags: Flags = { color: "auto" };
 
   function action(run: Run) {
     return async (...parameters: unknown[]): Promise<void> => {
       const command = parameters.at(-1) as Command;
       flags = command.optsWithGlobals() as Flags;
-      const terminal = realTerminal({ color: flags.color, quiet: flags.quiet ?? false });
+      const terminal = openTerminal({ color: flags.color, quiet: flags.quiet ?? false });
       const common = { terminal, verbose: flags.verbose ?? false, debug: flags.debug ?? false };
       exitCode = await run(common, command.processedArgs as string[], flags);
     };
   }
 
-  declareGlobals(program);
-  declareCommands(program, action);
+  const program = new Command("stowage");
+  speakThrough(openTerminal({ color: "auto", quiet: false }), program);
+  declareProgram(program, action);
   try {
     await program.parseAsync(withDefaultCommand(argv, program), { from: "user" });
     return exitCode;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
-    return failed(error, argv, flags);
+    const terminal = openTerminal({ color: flags.color, quiet: false });
+    return failed(error, argv, { terminal, debug: flags.debug ?? argv.includes("--debug") });
   }
 }
 
-function failed(error: unknown, argv: readonly string[], flags: Flags): number {
-  const debug = flags.debug ?? argv.includes("--debug");
-  const terminal: Terminal = realTerminal({ color: flags.color, quiet: false });
+/** Help goes to stdout; what commander says of bad usage goes to stderr, safe to show. */
+function speakThrough(terminal: Terminal, program: Command): void {
+  program.configureOutput({
+    writeOut: (text) => terminal.write(text),
+    writeErr: (text) =>
+      terminal.talk(text.split("\n").map(escapeUnsafe).join("\n"), { always: true }),
+    getOutHelpWidth: () => terminal.columns,
+    getErrHelpWidth: () => terminal.columns,
+  });
+}
+
+function failed(
+  error: unknown,
+  argv: readonly string[],
+  { terminal, debug }: { readonly terminal: Terminal; readonly debug: boolean },
+): number {
   if (error instanceof DiagnosticError) {
     talkDiagnostics(error.diagnostics, { terminal });
     return EXIT.usage;
@@ -70,159 +69,28 @@ function failed(error: unknown, argv: readonly string[], flags: Flags): number {
   return EXIT.bug;
 }
 
-function declareGlobals(program: Command): void {
-  program
-    .description("Plan what fits before you load it: predict, run and compare ways to serve a large model.")
-    .version(VERSION, "-V, --version", "print the version")
-    .helpOption("-h, --help", "print help")
-    .addOption(
-      new Option("--color <when>", "colour the output").choices(["auto", "always", "never"])
-        .default("auto"),
-    )
-    .option("-q, --quiet", "say nothing on stderr but errors")
-    .option("-v, --verbose", "say more on stderr")
-    .option("--debug", "show stack traces of failures")
-    .exitOverride()
-    .showSuggestionAfterError()
-    .addHelpText("after", () => EPILOG);
-}
-
-const EPILOG = `
-A pipeline file as the only argument is run: "stowage FILE" is "stowage run FILE".
-
-Exit codes: 0 done (an OOM, predicted or measured, is a result); 1 a cell failed; 2 bad usage or input;
-101 a bug of Stowage; 130 or 143 interrupted.`;
-
-function declareCommands(program: Command, action: (run: Run) => () => Promise<void>): void {
-  const formatOption = () =>
-    new Option("--format <format>", "how to print").choices([...FORMATS]).default("table");
-
-  program.command("run").description("run the cells of a pipeline or of a saved plan, and compare")
-    .argument("<file>", "pipeline (YAML or JSON), or plan.json")
-    .option("--out-dir <dir>", "folder for run folders", "runs")
-    .option("--python <path>", "interpreter that has the stack already")
-    .option("--stack <name>", 'plan for this stack; "detected" takes the versions of --python')
-    .option("--torch-index <url>", "package index to take torch from, such as a CPU-only one")
-    .addOption(
-      new Option("--predicted-oom <action>", "what to do with cells predicted to run out of memory")
-        .choices(["skip", "run", "only"]),
-    )
-    .addOption(
-      new Option("--fail-on <condition>", "exit 1 when a prediction of OOM was wrong").choices([
-        "mismatch",
-      ]),
-    )
-    .addOption(formatOption())
-    .action(action(async (common, [file], flags) => {
-      const { runCommand } = await import("./run.ts");
-      return runCommand({ ...common, ...output(flags), ...pick(flags), file: file ?? "" });
-    }));
-
-  program.command("plan").description("predict every cell; needs no GPU, no Python and no network")
-    .argument("<file>", "pipeline (YAML or JSON)")
-    .option("--out <file>", "save the plan, for run to execute exactly")
-    .option("--output <file>", "write what is printed to a file")
-    .option("--detailed-exitcode", "exit 3 when a cell is predicted to run out of memory")
-    .addOption(formatOption())
-    .action(action(async (common, [file], flags) => {
-      const { planCommand } = await import("./plan.ts");
-      return planCommand({
-        ...common,
-        ...output(flags),
-        file: file ?? "",
-        detailedExitcode: flags.detailedExitcode ?? false,
-        ...(flags.out === undefined ? {} : { out: flags.out }),
-      });
-    }));
-
-  program.command("check").description("check a pipeline file for mistakes")
-    .argument("<file>", "pipeline (YAML or JSON)")
-    .addOption(new Option("--format <format>", "how to print").choices(["table", "json"]))
-    .action(action(async (common, [file], flags) => {
-      const { checkCommand } = await import("./check.ts");
-      return checkCommand({ ...common, file: file ?? "", json: flags.format === "json" });
-    }));
-
-  program.command("explain").description("explain a diagnostic code, or a cell of a pipeline")
-    .argument("<code-or-file>", "code such as STW104, or a pipeline file")
-    .argument("[cell]", "cell id, as plan prints it")
-    .action(action(async (common, [subject, cell]) => {
-      const { explainCommand } = await import("./explain.ts");
-      return explainCommand({ ...common, subject: subject ?? "", ...(cell ? { cell } : {}) });
-    }));
-
-  program.command("report").description("print the tables of a run again")
-    .argument("<run>", "run folder")
-    .option("--output <file>", "write what is printed to a file")
-    .addOption(formatOption())
-    .action(action(async (common, [folder], flags) => {
-      const { reportCommand } = await import("./report.ts");
-      return reportCommand({ ...common, ...output(flags), folder: folder ?? "" });
-    }));
-
-  program.command("ls").description("list what the catalog knows")
-    .argument("<what>", "models, hardware or stacks", oneOf(["models", "hardware", "stacks"]))
-    .addOption(formatOption())
-    .action(action(async (common, [what], flags) => {
-      const { listCommand } = await import("./list.ts");
-      return listCommand({ ...common, ...output(flags), what: what as "models" });
-    }));
-
-  program.command("schema").description("print the JSON Schema of a pipeline file")
-    .action(action(async (common) => {
-      const { schemaCommand } = await import("./schema.ts");
-      return schemaCommand(common);
-    }));
-
-  program.command("doctor").description("say what is there on this host and what is missing")
-    .option("--python <path>", "interpreter to look at")
-    .addOption(new Option("--format <format>", "how to print").choices(["table", "json"]))
-    .action(action(async (common, _operands, flags) => {
-      const { doctorCommand } = await import("./doctor.ts");
-      return doctorCommand({
-        ...common,
-        json: flags.format === "json",
-        ...(flags.python === undefined ? {} : { python: flags.python }),
-      });
-    }));
-}
-
-/** Options of run that stand for themselves. */
-function pick({ outDir = "runs", python, stack, torchIndex, predictedOom, failOn }: Flags) {
-  return {
-    outDir,
-    failOnMismatch: failOn === "mismatch",
-    ...(python === undefined ? {} : { python }),
-    ...(stack === undefined ? {} : { stack }),
-    ...(torchIndex === undefined ? {} : { torchIndex }),
-    ...(predictedOom === undefined ? {} : { predictedOom }),
-  };
-}
-
-function output({ format = "table", output }: Flags): Pick<OutputSettings, "format" | "output"> {
-  return { format, ...(output === undefined ? {} : { output }) };
-}
-
-function oneOf(words: readonly string[]): (value: string) => string {
-  return (value) => {
-    if (words.includes(value)) return value;
-    const near = suggest(value, words);
-    throw new InvalidArgumentError(near ? `Did you mean ${near}?` : `One of: ${words.join(", ")}.`);
-  };
-}
-
 /** `stowage FILE` is `stowage run FILE`; a word that is no file and no command gets a suggestion. */
 function withDefaultCommand(argv: readonly string[], program: Command): string[] {
   const names = program.commands.map((command) => command.name()).concat("help");
-  const at = argv.findIndex((word, index) => !word.startsWith("-") && argv[index - 1] !== "--color");
-  const first = argv[at];
+  const first = firstOperand(argv, program);
   if (first === undefined) return argv.length === 0 ? ["--help"] : [...argv];
   if (names.includes(first)) return [...argv];
-  if (/[./\\]/.test(first)) return [...argv.slice(0, at), "run", ...argv.slice(at)];
+  if (/[./\\]/.test(first)) return ["run", ...argv];
   const near = suggest(first, names);
   program.error(
     `error: unknown command '${first}'${near ? `\n(Did you mean ${near}?)` : ""}\n` +
       "A pipeline file is named with its ending or path: stowage pipelines/tiny.yaml",
     { exitCode: EXIT.usage },
+  );
+}
+
+/** The first word that is neither an option nor the value of one, be it of the program or of run. */
+function firstOperand(argv: readonly string[], program: Command): string | undefined {
+  const run = program.commands.find((command) => command.name() === "run");
+  const valued = [...program.options, ...run?.options ?? []]
+    .filter((option) => option.required)
+    .map((option) => option.long);
+  return argv.find((word, index) =>
+    !word.startsWith("-") && (index === 0 || !valued.includes(argv[index - 1] ?? ""))
   );
 }

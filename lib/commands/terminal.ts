@@ -1,20 +1,30 @@
 /** The two streams of a command: data to stdout, talk to stderr. */
 
+/** Values of `--color`. */
 export type ColorChoice = "auto" | "always" | "never";
 
+/** Flags that decide how a command speaks. */
+export interface TerminalSettings {
+  readonly color: ColorChoice;
+  /** Say nothing on stderr but errors. */
+  readonly quiet: boolean;
+}
+
+/** Where a command speaks. */
 export interface Terminal {
   /** Data. */
   write(text: string): void;
   /** Progress, warnings, diagnostics; silent under `--quiet` unless told `always`. */
   talk(text: string, options?: { readonly always?: boolean }): void;
   readonly color: { readonly stdout: boolean; readonly stderr: boolean };
+  /** Width to wrap help at. */
   readonly columns: number;
 }
 
 const encoder = new TextEncoder();
 
 /** The real streams. An explicit choice of colour beats NO_COLOR and FORCE_COLOR, which beat the terminal test. */
-export function realTerminal(settings: { color: ColorChoice; quiet: boolean }): Terminal {
+export function realTerminal(settings: TerminalSettings): Terminal {
   function wanted(stream: { isTerminal(): boolean }): boolean {
     if (settings.color !== "auto") return settings.color === "always";
     if (Deno.noColor) return false;

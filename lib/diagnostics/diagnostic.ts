@@ -8,7 +8,9 @@ export type Severity = "error" | "warning" | "info";
 
 /** A half-open range of UTF-16 offsets into the source text of a pipeline file. */
 export interface Span {
+  /** First unit. */
   readonly start: number;
+  /** Behind the last unit. */
   readonly end: number;
 }
 
@@ -19,12 +21,15 @@ export type ValuePath = readonly (string | number)[];
 export interface Diagnostic {
   /** Stable identifier, `STW` and three digits; the key of `explain`. */
   readonly code: string;
+  /** Whether it stops the stage that found it. */
   readonly severity: Severity;
   /** One sentence, capitalised, without a final period. */
   readonly message: string;
+  /** The next step, without a final period. */
   readonly help?: string;
   /** The file as the user named it. */
   readonly file?: string;
+  /** Where in the text of the file. */
   readonly span?: Span;
   /** The value it is about; stages that have no source text give this, the language layer adds the span. */
   readonly path?: ValuePath;
@@ -32,7 +37,9 @@ export interface Diagnostic {
 
 /** What a stage returns: a value unless an error made it impossible, and all that it has to say. */
 export interface Outcome<T> {
+  /** Absent when an error stands among the diagnostics. */
   readonly value?: T;
+  /** Errors, warnings and notes. */
   readonly diagnostics: readonly Diagnostic[];
 }
 

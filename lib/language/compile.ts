@@ -29,8 +29,11 @@ export interface PipelineSource {
 
 /** A file that holds a pipeline. */
 export interface ParsedPipeline {
+  /** Without sugar, every default filled in. */
   readonly pipeline: Pipeline;
+  /** In the order of the file. */
   readonly cells: readonly CellSpec[];
+  /** Where values stand in the text. */
   readonly places: Places;
   /** Where a value of the pipeline stands in the text; for sugar, the nearest value that is written. */
   locate(path: ValuePath): Span | undefined;

@@ -69,8 +69,10 @@ function cellValue(cell: CellSpec, key: string): unknown {
   return (cell.strategy as unknown as Readonly<Record<string, unknown>>)[key];
 }
 
-function matches(cell: CellSpec, entry: Axes): boolean {
-  return Object.entries(entry).every(([key, value]) => cellValue(cell, key) === value);
+type Pairs = readonly (readonly [key: string, value: AxisValue])[];
+
+function matches(cell: CellSpec, entry: Pairs): boolean {
+  return entry.every(([key, value]) => cellValue(cell, key) === value);
 }
 
 /** Values of an entry in the order of the grid's axes, then in its own; with a batch in any case. */
@@ -119,7 +121,8 @@ export function expandCells(
     const parameters = { count: count.toLocaleString("en"), limit: MAX_CELLS };
     return { diagnostics: [messages.tooManyCells(parameters, places.key(["grid"]))] };
   }
-  const { exclude, axes } = pipeline.grid;
+  const { axes } = pipeline.grid;
+  const exclude = pipeline.grid.exclude.map((entry) => Object.entries(entry));
   const matched = exclude.map(() => false);
   const cells: CellSpec[] = [];
   pipeline.strategies.forEach((strategy, strategyIndex) => {

@@ -25,14 +25,17 @@ export function normalizeGrid(
   const diagnostics: Diagnostic[] = [];
   const axes = axisNames(written).map((name) => {
     const values = written[name] as readonly AxisValue[];
-    const unique = [...new Set(values)];
+    const unique = new Set<AxisValue>();
     values.forEach((value, index) => {
-      if (values.indexOf(value) === index) return;
+      if (!unique.has(value)) {
+        unique.add(value);
+        return;
+      }
       const place = places.value(["grid", name, index]);
       const parameters = { axis: name, value: describeValue(value) };
       diagnostics.push(messages.duplicateAxisValue(parameters, place));
     });
-    return { name, values: unique };
+    return { name, values: [...unique] };
   });
   if (!axes.some(({ name }) => name === "batchSize")) {
     axes.unshift({ name: "batchSize", values: [1] });
@@ -59,7 +62,7 @@ export function checkGrid(
   const complete = valid.length === strategies.length;
   const uses = complete ? [...new Set(valid.map(({ use }) => use))] : USES;
   const unused = grid.axes.filter(({ name }) => !hasAxis(uses, name)).map(({ name }) =>
-    axisUnused(name, uses, places.key(["grid", name]))
+    axisUnused(name, { uses }, places.key(["grid", name]))
   );
   const entries = (["include", "exclude"] as const).flatMap((kind) =>
     grid[kind].flatMap((entry, index) =>
@@ -75,12 +78,12 @@ function hasAxis(uses: readonly Use[], name: string): boolean {
 
 function axisUnused(
   axis: string,
-  uses: readonly Use[],
+  owners: { readonly uses: readonly Use[]; readonly strategy?: string },
   place: ReturnType<Places["key"]>,
 ): Diagnostic {
-  const suggestion = suggest(axis, [...LENGTH_AXES, ...uses.flatMap(optionsOf)]);
+  const suggestion = suggest(axis, [...LENGTH_AXES, ...owners.uses.flatMap(optionsOf)]);
   const hint = suggestion === undefined ? {} : { suggestion };
-  return messages.axisUnused({ axis, strategies: uses, ...hint }, place);
+  return messages.axisUnused({ axis, ...owners, ...hint }, place);
 }
 
 interface EntryContext {
@@ -97,6 +100,7 @@ function checkEntry(
 ): readonly Diagnostic[] {
   const { strategy: name, ...options } = entry;
   let owners = uses;
+  let owned = {};
   if (name !== undefined) {
     const owner = valid.find((each) => each.name === name);
     if (owner === undefined && complete) {
@@ -106,9 +110,20 @@ function checkEntry(
       const place = places.value([...path, "strategy"]);
       return [messages.unknownStrategyName({ name: String(name), names, ...hint }, place)];
     }
-    if (owner !== undefined) owners = [owner.use];
+    if (owner !== undefined) {
+      owners = [owner.use];
+      owned = { strategy: owner.name };
+    }
   }
-  return Object.keys(options).filter((option) => !hasAxis(owners, option)).map((option) =>
-    axisUnused(option, owners, places.key([...path, option]))
-  );
+  const names = Object.keys(options);
+  const unused = names.filter((option) => !hasAxis(owners, option));
+  if (unused.length > 0) {
+    return unused.map((option) =>
+      axisUnused(option, { uses: owners, ...owned }, places.key([...path, option]))
+    );
+  }
+  if (path[1] === "exclude" || owners.some((use) => names.every((each) => hasAxis([use], each)))) {
+    return [];
+  }
+  return [messages.entryFitsNoStrategy({ options: names }, places.value(path))];
 }

@@ -1,12 +1,14 @@
 /** Model, hardware and stack: from what is written to what is meant. */
 import type { Diagnostic, Outcome } from "../diagnostics/diagnostic.ts";
 import * as messages from "../diagnostics/messages/language_meaning.ts";
+import { malformedText } from "../diagnostics/messages/language_value.ts";
 import { suggest } from "../diagnostics/suggest.ts";
 import type { DevicesSpec, HardwareSpec, ModelSpec, StackSpec } from "./pipeline.ts";
 import type { Places } from "./places.ts";
 import type { WrittenPipeline } from "./schema.ts";
 import { describeValue } from "./schema_issues.ts";
-import { looksLikeDevices, parseDevices } from "./units.ts";
+import { DEVICES_PHRASE } from "./schema_values.ts";
+import { isDeviceCount, looksLikeDevices, parseDevices } from "./units.ts";
 
 /** Names of the Hugging Face hub contain a slash too, so a path has to start or end like one. */
 function looksLikePath(text: string): boolean {
@@ -89,10 +91,15 @@ export function normalizeHardware(
   places: Places,
 ): Outcome<HardwareSpec> {
   if (typeof written === "string") {
-    const value = looksLikeDevices(written)
-      ? { nodes: 1, devices: parseDevices(written) }
-      : { nodes: 1, catalog: written };
-    return { value, diagnostics: [] };
+    if (!looksLikeDevices(written)) {
+      return { value: { nodes: 1, catalog: written }, diagnostics: [] };
+    }
+    if (!isDeviceCount(written)) {
+      const found = describeValue(written);
+      const parameters = { where: "hardware", found, expected: DEVICES_PHRASE };
+      return { diagnostics: [malformedText(parameters, places.value(["hardware"]))] };
+    }
+    return { value: { nodes: 1, devices: parseDevices(written) }, diagnostics: [] };
   }
   const { name, nodes, devices, memory, disk } = written;
   const diagnostics: Diagnostic[] = [];

@@ -5,16 +5,27 @@
 
 /** A whole pipeline file, normalized. */
 export interface Pipeline {
+  /** Written, or the name of the file without its ending. */
   readonly name: string;
+  /** What is served. */
   readonly model: ModelSpec;
+  /** What it is served on. */
   readonly hardware: HardwareSpec;
+  /** Library versions. */
   readonly stack: StackSpec;
+  /** Arguments of Hugging Face `generate`. */
   readonly generate: GenerateSpec;
+  /** What the model continues. */
   readonly prompts: PromptsSpec;
+  /** The ways of serving that are compared, in the order of the file. */
   readonly strategies: readonly StrategySpec[];
+  /** What makes cells of the strategies. */
   readonly grid: GridSpec;
+  /** Caps on memory. */
   readonly budget: BudgetSpec;
+  /** How a cell is measured. */
   readonly benchmark: BenchmarkSpec;
+  /** Where workers run. */
   readonly environment: EnvironmentSpec;
   /** Seeds the random weights and the synthetic prompts. */
   readonly seed: number;
@@ -25,6 +36,7 @@ export type HfConfig = Readonly<Record<string, unknown>>;
 
 /** Exactly one of `catalog`, `path` and `config` says what the model is. */
 export interface ModelSpec {
+  /** What reports call it. */
   readonly name: string;
   /** Name in the catalog, as written. */
   readonly catalog?: string;
@@ -37,6 +49,7 @@ export interface ModelSpec {
    * not compared. `files`: real files in the folder `weightsPath`.
    */
   readonly weights: "random" | "on-device" | "files";
+  /** Folder of real files, relative to the pipeline file. */
   readonly weightsPath?: string;
 }
 
@@ -44,19 +57,29 @@ export interface ModelSpec {
 export interface HardwareSpec {
   /** Name in the catalog, as written; then only `nodes` may be set beside it. */
   readonly catalog?: string;
+  /** Number of nodes. */
   readonly nodes: number;
+  /** Devices of one node. */
   readonly devices?: DevicesSpec;
+  /** Host memory of one node. */
   readonly memoryBytes?: number;
+  /** Rate at which one node reads checkpoints. */
   readonly diskBytesPerSecond?: number;
 }
 
 /** `8x A100-SXM4-80GB`, or the same with the numbers of a device that the catalog lacks. */
 export interface DevicesSpec {
+  /** Devices of one node. */
   readonly count: number;
+  /** Name in the catalog, `cpu`, or a name of its own when the numbers are given. */
   readonly kind: string;
+  /** Memory of one device that PyTorch can use. */
   readonly memoryBytes?: number;
+  /** Rate of device memory. */
   readonly bandwidthBytesPerSecond?: number;
+  /** Dense FLOP/s, taken for every dtype. */
   readonly flops?: number;
+  /** Rate in one direction to another device of the node. */
   readonly linkBytesPerSecond?: number;
 }
 
@@ -67,33 +90,48 @@ export type StackSpec =
 
 /** Arguments of Hugging Face `generate`, in its spelling. `min_length` and `max_length` count the prompt. */
 export interface GenerateSpec {
+  /** New tokens for every prompt. */
   readonly max_new_tokens?: number;
+  /** Least number of new tokens. */
   readonly min_new_tokens?: number;
+  /** Least length of prompt and new tokens together. */
   readonly min_length?: number;
+  /** Length of prompt and new tokens together. */
   readonly max_length?: number;
+  /** Always false: strategies are compared by their tokens. */
   readonly do_sample: false;
 }
 
 /** Every prompt is padded on the left, or cut, to exactly `tokens`. */
 export interface PromptsSpec {
+  /** Every prompt is padded or cut to this many tokens. */
   readonly tokens: number;
+  /** Seeded token ids, the built-in sentences, or the lines of a file. */
   readonly source: "synthetic" | "builtin" | "file";
   /** One prompt a line; relative to the pipeline file. */
   readonly file?: string;
 }
 
+/** Type of the weights and of the computation. */
 export type Dtype = "float32" | "float16" | "bfloat16";
 
-interface StrategyCommon {
+/** Options that every strategy has. */
+export interface StrategyCommon {
+  /** First part of the ids of its cells. */
   readonly name: string;
+  /** Type of the weights and of the computation. */
   readonly dtype: Dtype;
+  /** Hugging Face `attn_implementation`. */
   readonly attention: "eager" | "sdpa";
+  /** PyTorch's caching allocator: fixed or expandable segments. */
   readonly allocator: "native" | "expandable";
 }
 
 /** Hugging Face `device_map`: one process, layers spread over the devices. */
 export interface AccelerateSpec extends StrategyCommon {
+  /** Tells the strategies apart. */
   readonly use: "accelerate";
+  /** How the layers are spread: a word of Accelerate, or module name to device. */
   readonly deviceMap:
     | "auto"
     | "balanced"
@@ -102,40 +140,55 @@ export interface AccelerateSpec extends StrategyCommon {
     | Readonly<Record<string, string | number>>;
   /** Bytes per device index or `cpu`, as accelerate's `max_memory`. */
   readonly maxMemory?: Readonly<Record<string, number>>;
+  /** Folder for the modules that the device map puts on disk. */
   readonly offloadFolder?: string;
 }
 
 /** DeepSpeed-Inference: `init_inference` with tensor parallelism, one rank per device. */
 export interface DsInferenceSpec extends StrategyCommon {
+  /** Tells the strategies apart. */
   readonly use: "ds-inference";
   /** Default: every device of the hardware. */
   readonly tensorParallel?: number;
+  /** Whether layers are replaced by fused kernels. */
   readonly kernelInject: boolean;
+  /** Tokens, prompt included, that the workspace of the fused kernels has room for. */
   readonly maxOutTokens?: number;
+  /** Whether each rank reads the whole checkpoint or a file of its own. */
   readonly checkpoint: "unsharded" | "presharded";
 }
 
 /** DeepSpeed ZeRO-Inference: stage 3, one rank per device, parameters gathered layer by layer. */
 export interface DsZeroSpec extends StrategyCommon {
+  /** Tells the strategies apart. */
   readonly use: "ds-zero";
+  /** Where parameters live between layers. */
   readonly offload: "none" | "cpu" | "nvme";
+  /** Folder on a local drive, for `offload: nvme`. */
   readonly nvmePath?: string;
+  /** Whether offloaded parameters are in pinned host memory. */
   readonly pinMemory: boolean;
   /** DeepSpeed's own configuration keys, merged over the seed's. */
   readonly config?: Readonly<Record<string, unknown>>;
 }
 
+/** A way of serving the model with its options, told apart by `use`. */
 export type StrategySpec = AccelerateSpec | DsInferenceSpec | DsZeroSpec;
 
+/** One value of an axis. */
 export type AxisValue = string | number | boolean;
 
 /** A matrix in the manner of a CI file; `axes` keep the order in which the file lists them. */
 export interface GridSpec {
+  /** In the order of the file; every combination is a cell. */
   readonly axes: readonly { readonly name: string; readonly values: readonly AxisValue[] }[];
+  /** Cells to add. */
   readonly include: readonly Readonly<Record<string, AxisValue>>[];
+  /** Cells to take away. */
   readonly exclude: readonly Readonly<Record<string, AxisValue>>[];
 }
 
+/** Caps on memory, enforced in the workers too. */
 export interface BudgetSpec {
   /** The most that one device may hold, context included; enforced in the worker too. */
   readonly deviceBytes?: number;
@@ -145,6 +198,7 @@ export interface BudgetSpec {
   readonly predictedOom: "skip" | "run" | "only";
 }
 
+/** How a cell is measured. */
 export interface BenchmarkSpec {
   /** Untimed generations before the timed ones. */
   readonly warmup: number;
@@ -154,6 +208,7 @@ export interface BenchmarkSpec {
   readonly timeoutSeconds: number;
 }
 
+/** Where workers run. */
 export interface EnvironmentSpec {
   /** A Python interpreter that already has the stack; without it a virtual environment is made. */
   readonly python?: string;
@@ -165,9 +220,13 @@ export interface CellSpec {
   readonly id: string;
   /** Place in `pipeline.strategies`. */
   readonly strategyIndex: number;
+  /** With the values of the axes applied. */
   readonly strategy: StrategySpec;
+  /** Sequences that are generated together. */
   readonly batchSize: number;
+  /** Length of every prompt. */
   readonly promptTokens: number;
+  /** Tokens that are generated for every prompt. */
   readonly newTokens: number;
   /** The axis values that made the cell, in grid order. */
   readonly axes: Readonly<Record<string, AxisValue>>;

@@ -127,6 +127,8 @@ const environment = mapping({
   python: text().describe("A Python interpreter that already has the stack.").exactOptional(),
 }).describe("Where the workers run.");
 
+const MAX_STRATEGIES = 1000;
+
 /** The whole file. */
 export const pipelineSchema = mapping({
   name: name().describe("Name of the pipeline. Default: the name of the file.").optional(),
@@ -136,6 +138,7 @@ export const pipelineSchema = mapping({
   generate: generate.prefault({}),
   prompts: prompts.prefault({}),
   strategies: z.array(strategySchema, "a list of strategies").min(1, "at least one strategy")
+    .max(MAX_STRATEGIES, `at most ${MAX_STRATEGIES} strategies`)
     .describe("The ways of serving the model that are compared."),
   grid: gridSchema.prefault({}).describe("Batches, lengths and options to try: a matrix."),
   budget: budget.prefault({}),

@@ -2,9 +2,10 @@
 import type * as z from "zod";
 import type { Diagnostic, ValuePath } from "../diagnostics/diagnostic.ts";
 import * as messages from "../diagnostics/messages/language_value.ts";
-import { quote } from "../diagnostics/quote.ts";
+import { listWords, quote } from "../diagnostics/quote.ts";
 import { suggest } from "../diagnostics/suggest.ts";
 import { describePath, type Places } from "./places.ts";
+import { choiceHint, exampleOf, suggestUnit, typeAdvice } from "./schema_advice.ts";
 import { optionsOf, USES } from "./schema_strategies.ts";
 import type { QuantityIssue } from "./schema_values.ts";
 import { QUANTITY_EXAMPLES, unitsOf } from "./units.ts";
@@ -47,7 +48,9 @@ export function describeValue(value: unknown): string {
   if (typeof value === "string") return quote(value, 40);
   if (typeof value === "number" || typeof value === "boolean") return String(value);
   if (value === null || value === undefined) return "nothing";
-  if (!Array.isArray(value)) return "a mapping";
+  if (!Array.isArray(value)) {
+    return Object.keys(value).length === 0 ? "an empty mapping" : "a mapping";
+  }
   return value.length === 0 ? "an empty list" : "a list";
 }
 
@@ -79,7 +82,8 @@ function translate(
   if (value === undefined) {
     const parent = path.slice(0, -1);
     const key = String(path.at(-1) ?? "");
-    return [messages.missingKey({ key, where: describePath(parent) }, places.key(parent))];
+    const parameters = { key, where: describePath(parent), example: exampleOf(key) };
+    return [messages.missingKey(parameters, places.key(parent))];
   }
   switch (issue.code) {
     case "invalid_union":
@@ -92,7 +96,8 @@ function translate(
         const phrase = issue.message.startsWith("Invalid input")
           ? TYPE_PHRASES[issue.expected] ?? issue.expected
           : issue.message;
-        return [messages.wrongType({ where, expected: phrase, found }, place)];
+        const advice = typeAdvice(issue.expected, value, path);
+        return [messages.wrongType({ where, expected: phrase, found, ...advice }, place)];
       }
       return [messages.outOfRange({ where, found, requirement: issue.message }, place)];
     case "invalid_format":
@@ -107,7 +112,9 @@ function translate(
     case "custom":
       if (isQuantityIssue(issue.params)) return [badQuantity(issue.params, value, path, places)];
   }
-  return [messages.outOfRange({ where, found, requirement: issue.message }, place)];
+  const length = Array.isArray(value) && value.length > 0 ? ` of ${value.length} values` : "";
+  const parameters = { where, found: `${found}${length}`, requirement: issue.message };
+  return [messages.outOfRange(parameters, place)];
 }
 
 function isNumber(value: unknown): boolean {
@@ -139,7 +146,7 @@ function badQuantity(
   const place = places.value(path);
   if (problem.reason === "unit") {
     const accepted = unitsOf(kind);
-    const suggestion = suggest(problem.unit, accepted);
+    const suggestion = suggestUnit(problem.unit, accepted);
     const hint = suggestion === undefined ? {} : { suggestion };
     return messages.wrongUnit({ where, unit: problem.unit, accepted, ...hint }, place);
   }
@@ -158,14 +165,16 @@ function notChoice(
   path: ValuePath,
   places: Places,
 ): Diagnostic {
-  const suggestion = typeof value === "string" ? suggest(value, choices) : undefined;
-  const parameters = {
-    where: describePath(path),
-    found: describeValue(value),
-    choices,
-    ...(suggestion === undefined ? {} : { suggestion }),
-  };
-  return messages.notChoice(parameters, places.value(path));
+  const where = describePath(path);
+  const found = describeValue(value);
+  const place = places.value(path);
+  if (typeof value !== "string") {
+    const expected = `one of ${listWords(choices)}`;
+    const advice = typeAdvice("string", value, path);
+    return messages.wrongType({ where, expected, found, ...advice }, place);
+  }
+  const hint = choiceHint(value, choices, path);
+  return messages.notChoice({ where, found, choices, ...hint }, place);
 }
 
 function unknownKey(

@@ -49,12 +49,12 @@ const accelerate = mapping({
     [
       deviceMapWord,
       z.record(
-        text(),
+        z.string(),
         z.union(
           [count(0, 4096), z.string().regex(/^(\d{1,4}|cpu|disk|cuda:\d{1,4})$/, deviceMapPhrase)],
           deviceMapPhrase,
         ),
-      ).describe("Module name to device index, cpu or disk."),
+      ).describe('Module name to device index, cpu or disk; "" is the whole model.'),
     ],
     "auto, balanced, balanced_low_0, sequential or a mapping of modules to devices",
   ).default("auto").describe("How Accelerate spreads the layers over the devices."),
@@ -151,7 +151,11 @@ const entry = mapping({
   ...mapShape((value) => value.exactOptional()),
 });
 
-const entries = z.array(entry, "a list of mappings").exactOptional();
+/** Each cell is compared with each entry. */
+const MAX_ENTRIES = 1000;
+
+const entries = z.array(entry, "a list of mappings")
+  .max(MAX_ENTRIES, `at most ${MAX_ENTRIES} entries`).exactOptional();
 
 /** The grid: axes with their values, cells to add and cells to take away. */
 export const gridSchema = mapping({

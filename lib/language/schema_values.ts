@@ -5,6 +5,7 @@
  * 512GB"), which `schema_issues.ts` puts into a message of the catalogue.
  */
 import * as z from "zod";
+import { listWords } from "../diagnostics/quote.ts";
 import {
   DEVICES_PATTERN,
   parseQuantity,
@@ -30,17 +31,31 @@ const QUANTITY_NAMES: Readonly<Record<QuantityKind, string>> = {
   flops: "a rate of operations",
 };
 
+/** Keys that the phrase for a mapping names. */
+const SHOWN_KEYS = 3;
+
 /** A mapping that takes these keys only. Its issue of unknown keys carries the known ones. */
 export function mapping<S extends z.ZodRawShape>(shape: S): z.ZodObject<S, z.core.$strict> {
+  const keys = Object.keys(shape);
+  const phrase = keys.length === 1
+    ? `a mapping with the key ${keys[0]}`
+    : `a mapping with keys such as ${listWords(keys.slice(0, SHOWN_KEYS))}`;
   return z.strictObject(shape, {
-    error: (issue) =>
-      issue.code === "unrecognized_keys" ? Object.keys(shape).join(" ") : "a mapping",
+    error: (issue) => issue.code === "unrecognized_keys" ? keys.join(" ") : phrase,
   });
 }
 
-/** A text with at least one character. */
+/** The longest path or name that a file may give. */
+export const MAX_TEXT = 1024;
+
+/**
+ * A text with at least one character and no character of control: it may become a path or an argument. Lone
+ * surrogates could not be written into a file as UTF-8.
+ */
 export function text(): z.ZodString {
-  return z.string("text").min(1, "text that is not empty");
+  const phrase = `a text of 1 to ${MAX_TEXT} characters without characters of control`;
+  return z.string("text").max(MAX_TEXT, phrase)
+    .regex(/^[^\u0000-\u001f\u007f-\u009f\ud800-\udfff]+$/u, phrase);
 }
 
 /** A text that may become the name of a folder and a part of a cell id. */
@@ -87,8 +102,10 @@ export function quantity(
   });
 }
 
+/** What `deviceCount` expects. */
+export const DEVICES_PHRASE = 'a count and a kind such as "8x A100-SXM4-80GB" or "2x cpu"';
+
 /** `8x A100-SXM4-80GB`. */
 export function deviceCount(): z.ZodString {
-  const phrase = 'a count and a kind such as "8x A100-SXM4-80GB" or "2x cpu"';
-  return z.string(phrase).regex(new RegExp(DEVICES_PATTERN), phrase);
+  return z.string(DEVICES_PHRASE).regex(new RegExp(DEVICES_PATTERN), DEVICES_PHRASE);
 }

@@ -3,7 +3,7 @@ import type { Outcome } from "../diagnostics/diagnostic.ts";
 import { fileTooLarge, notText } from "../diagnostics/messages/language_file.ts";
 
 /** Far beyond any pipeline, and small enough to read in an instant. */
-export const MAX_SOURCE_BYTES = 1024 * 1024;
+export const MAX_SOURCE_BYTES = 256 * 1024;
 
 /**
  * Decodes UTF-8, with or without a byte order mark.

@@ -94,9 +94,14 @@ export const DEVICES_PATTERN = "^([1-9][0-9]{0,3} ?x ?)?[A-Za-z][A-Za-z0-9._-]{0
 
 const DEVICES_REGEXP = /^(?:(\d+) ?x ?)?(\S+)$/;
 
-/** Whether a text has a count before the kind, which no name of the catalog has. */
+/** Whether a text starts with a count, as no name of the catalog does. */
 export function looksLikeDevices(text: string): boolean {
-  return /^[+-]?[\d.]+\s*[x×*]\s*\S/.test(text);
+  return /^[+-]?[\d.]+\s*[x×*]/.test(text);
+}
+
+/** Whether a text agrees with `DEVICES_PATTERN`. */
+export function isDeviceCount(text: string): boolean {
+  return new RegExp(DEVICES_PATTERN).test(text);
 }
 
 /** Splits a text that agrees with `DEVICES_PATTERN`. */

@@ -16,6 +16,7 @@ import {
 import type { Diagnostic, Outcome, Span } from "../diagnostics/diagnostic.ts";
 import * as messages from "../diagnostics/messages/language_file.ts";
 import { furtherMistakes } from "../diagnostics/messages/language_meaning.ts";
+import { wordSyntaxError } from "./yaml_errors.ts";
 
 /** Levels of mappings and lists; model configurations have about four. */
 export const MAX_DEPTH = 64;
@@ -38,37 +39,82 @@ export interface SourceEntry {
   readonly value: SourceNode;
 }
 
-const ADVICE: Readonly<Record<string, string>> = {
-  BAD_INDENT: "Let all keys of a mapping start in the same column",
-  MISSING_CHAR: "Close the quote or bracket, or add the missing comma",
-  MULTILINE_IMPLICIT_KEY: "Check for a missing colon or an unclosed quote in this line",
-  TAB_AS_INDENT: "Indent with spaces",
-  BLOCK_AS_IMPLICIT_KEY: "Put the inner mapping on a line of its own, or quote the text",
-};
+/** A bracket or a quote that opens and never closes. */
+interface Opening {
+  readonly offset: number;
+  /** Where the token ends: at the place that the library complains of. */
+  readonly end: number;
+  readonly closing: string;
+}
 
-function syntaxError(error: YAMLError, file: string): Diagnostic {
-  const span = { start: error.pos[0], end: Math.max(error.pos[0] + 1, error.pos[1]) };
-  const advice = ADVICE[error.code];
-  const problem = error.message.replace(/\s+/g, " ").replace(/\.$/, "");
-  return messages.invalidYaml({ problem, ...(advice === undefined ? {} : { advice }) }, {
-    file,
-    span,
+function openingOf(token: CST.Token): Opening | undefined {
+  if (token.type === "flow-collection") {
+    const [closing, end] = token.start.source === "{"
+      ? ["}", "flow-map-end"]
+      : ["]", "flow-seq-end"];
+    if (token.end.some(({ type }) => type === end)) return undefined;
+    return { offset: token.offset, end: Infinity, closing };
+  }
+  if (token.type !== "double-quoted-scalar" && token.type !== "single-quoted-scalar") {
+    return undefined;
+  }
+  const closing = token.source.charAt(0);
+  return { offset: token.offset, end: token.offset + token.source.length, closing };
+}
+
+/** Where the carets go: at what was opened, rather than at the end of the file where it was missed. */
+function errorStart({ message, pos: [start] }: YAMLError, openings: readonly Opening[]): number {
+  const quoted = /^Missing closing/.test(message);
+  const closing = / end with an? (.)$/.exec(message)?.[1];
+  if (!quoted && closing === undefined) return start;
+  const opening = openings.findLast(({ offset, end, closing: other }) =>
+    quoted ? end === start : offset < start && other === closing
+  );
+  return opening?.offset ?? start;
+}
+
+function syntaxError(error: YAMLError, openings: readonly Opening[], file: string): Diagnostic {
+  const start = errorStart(error, openings);
+  const end = start === error.pos[0] ? Math.max(start + 1, error.pos[1]) : start + 1;
+  const place = { file, span: { start, end } };
+  if (error.code === "TAG_RESOLVE_FAILED") {
+    return messages.unsupportedYaml({ what: "A tag", advice: "Remove the tag" }, place);
+  }
+  return messages.invalidYaml(wordSyntaxError(error), place);
+}
+
+/** The first mistake of each line: what the library says further about it is a consequence. */
+function firstOfLines(errors: readonly YAMLError[], text: string): readonly YAMLError[] {
+  let lineEnd = -1;
+  return errors.toSorted((a, b) => a.pos[0] - b.pos[0]).filter(({ pos: [start] }) => {
+    if (start <= lineEnd) return false;
+    const next = text.indexOf("\n", start);
+    lineEnd = next === -1 ? text.length : next;
+    return true;
   });
 }
 
-/** The offset at which nesting passes the limit. Walks without recursion: the tree may be too deep for that. */
-function tooDeepAt(token: CST.Token): number | undefined {
-  const stack: { token: CST.Token; depth: number }[] = [{ token, depth: 0 }];
+/** Every token with its depth. Walks without recursion: the tree may be too deep for that. */
+function* walk(root: CST.Token): Generator<{ token: CST.Token; depth: number }> {
+  const stack: { token: CST.Token; depth: number }[] = [{ token: root, depth: 0 }];
   for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
-    if (next.depth > MAX_DEPTH) return next.token.offset;
-    if (next.token.type === "document") {
-      if (next.token.value) stack.push({ token: next.token.value, depth: next.depth + 1 });
-    } else if ("items" in next.token) {
-      for (const item of next.token.items) {
-        if (item.key) stack.push({ token: item.key, depth: next.depth + 1 });
-        if (item.value) stack.push({ token: item.value, depth: next.depth + 1 });
+    const { token, depth } = next;
+    yield next;
+    if (token.type === "document") {
+      if (token.value) stack.push({ token: token.value, depth: depth + 1 });
+    } else if ("items" in token) {
+      for (const item of token.items) {
+        if (item.key) stack.push({ token: item.key, depth: depth + 1 });
+        if (item.value) stack.push({ token: item.value, depth: depth + 1 });
       }
     }
+  }
+}
+
+/** The offset at which nesting passes the limit. */
+function tooDeepAt(root: CST.Token): number | undefined {
+  for (const { token, depth } of walk(root)) {
+    if (depth > MAX_DEPTH) return token.offset;
   }
   return undefined;
 }
@@ -100,7 +146,12 @@ function toSourceNode(node: unknown, fallback: number): SourceNode {
   return { kind: "scalar", value: node.value, source: node.source ?? "", span, ...anchor };
 }
 
-function compose(text: string, file: string): Outcome<readonly Document[]> {
+interface Composed {
+  readonly documents: readonly Document[];
+  readonly tokens: readonly CST.Token[];
+}
+
+function compose(text: string, file: string): Outcome<Composed> {
   const tokens = [...new Parser().parse(text)];
   for (const token of tokens) {
     const start = tooDeepAt(token);
@@ -117,9 +168,13 @@ function compose(text: string, file: string): Outcome<readonly Document[]> {
     merge: false,
     logLevel: "silent",
   } as const;
-  const composer = new Composer(options);
-  const documents = [...composer.compose(tokens, false, text.length)];
-  return { value: documents as unknown as readonly Document[], diagnostics: [] };
+  const documents = [...new Composer(options).compose(tokens, false, text.length)];
+  return { value: { documents: documents as unknown as Document[], tokens }, diagnostics: [] };
+}
+
+/** Warnings are errors too, but for a closing bracket at the start of a line, which is common style. */
+function errorsOf({ errors, warnings }: Document): readonly YAMLError[] {
+  return [...errors, ...warnings.filter(({ code }) => code !== "BAD_INDENT")];
 }
 
 /** Reads the one document of a text. Syntax errors come together, and then there is no value. */
@@ -130,13 +185,18 @@ export function parseYaml(text: string, file: string): Outcome<SourceNode> {
   }
   const composed = compose(text, file);
   if (composed.value === undefined) return { diagnostics: composed.diagnostics };
-  const errors = composed.value.flatMap((document) => [...document.errors, ...document.warnings]);
+  const { documents, tokens } = composed.value;
+  const errors = firstOfLines(documents.flatMap(errorsOf), text);
   if (errors.length > 0) {
-    const shown = errors.slice(0, MAX_SYNTAX_ERRORS).map((error) => syntaxError(error, file));
+    const openings = tokens.flatMap((token) =>
+      [...walk(token)].flatMap((each) => openingOf(each.token) ?? [])
+    ).toSorted((a, b) => a.offset - b.offset);
+    const shown = errors.slice(0, MAX_SYNTAX_ERRORS)
+      .map((error) => syntaxError(error, openings, file));
     const rest = errors.length - shown.length;
     return { diagnostics: rest === 0 ? shown : [...shown, furtherMistakes({ count: rest })] };
   }
-  const [document, second] = composed.value;
+  const [document, second] = documents;
   if (second !== undefined) {
     const start = second.range?.[0] ?? 0;
     const place = { file, span: { start, end: start + 1 } };

@@ -1,7 +1,7 @@
 /** Paths of values to spans of the text, through the nodes of the file. */
 import type { Place, Span, ValuePath } from "../diagnostics/diagnostic.ts";
 import type { Places } from "./places.ts";
-import type { SourceNode } from "./yaml.ts";
+import type { SourceEntry, SourceNode } from "./yaml.ts";
 import { keyText } from "./yaml_value.ts";
 
 /** A node and the key that it stands behind. */
@@ -10,10 +10,16 @@ interface Step {
   readonly key?: Span;
 }
 
-function child(step: Step, part: string | number): Step | undefined {
+/** Entries by key for each mapping that was asked for: a file may have as many mistakes as keys. */
+type EntryIndex = WeakMap<SourceNode, ReadonlyMap<string | undefined, SourceEntry>>;
+
+function child(step: Step, part: string | number, index: EntryIndex): Step | undefined {
   const { node } = step;
   if (node.kind === "map") {
-    const entry = node.entries.find((each) => keyText(each.key) === String(part));
+    const entries = index.get(node) ??
+      new Map(node.entries.map((each) => [keyText(each.key), each]));
+    index.set(node, entries);
+    const entry = entries.get(String(part));
     return entry && { node: entry.value, key: entry.key.span };
   }
   if (node.kind === "list") {
@@ -24,10 +30,10 @@ function child(step: Step, part: string | number): Step | undefined {
 }
 
 /** Follows a path as far as it goes. What stands behind an alias has the place of the alias. */
-function follow(root: SourceNode, path: ValuePath): Step {
+function follow(root: SourceNode, path: ValuePath, index: EntryIndex): Step {
   let step: Step = { node: root };
   for (const part of path) {
-    const next = child(step, part);
+    const next = child(step, part, index);
     if (next === undefined) return step;
     step = next;
   }
@@ -47,16 +53,17 @@ function wholeFile(root: SourceNode): Span {
 
 /** Places in a file that has been read. */
 export function placesOf(root: SourceNode, file: string): Places {
+  const index: EntryIndex = new WeakMap();
   function value(path: ValuePath): Place {
-    const step = follow(root, path);
+    const step = follow(root, path, index);
     return { file, span: step.node === root ? wholeFile(root) : valueSpan(step), path };
   }
   function key(path: ValuePath): Place {
-    const step = follow(root, path);
+    const step = follow(root, path, index);
     return { ...value(path), ...(step.key === undefined ? {} : { span: step.key }) };
   }
   function text(path: ValuePath): string | undefined {
-    const { node } = follow(root, path);
+    const { node } = follow(root, path, index);
     return node.kind === "scalar" ? node.source : undefined;
   }
   return { value, key, text };

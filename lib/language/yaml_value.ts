@@ -1,10 +1,11 @@
 /** Nodes of a file to plain JSON data, with duplicate keys, aliases and oddities of YAML diagnosed. */
 import type { Diagnostic, Outcome, Span } from "../diagnostics/diagnostic.ts";
 import * as messages from "../diagnostics/messages/language_file.ts";
+import { shorten } from "../diagnostics/quote.ts";
 import { MAX_DEPTH, type SourceEntry, type SourceNode } from "./yaml.ts";
 
-/** A grid of the largest permitted size, spelled out as `include`, has fewer values. */
-const MAX_VALUES = 1_000_000;
+/** Far more than a grid or a model configuration needs. Bounds the work of every later step. */
+export const MAX_VALUES = 50_000;
 
 /** A converted value; an alias shares it, so its whole size is known without expanding. */
 interface Converted {
@@ -13,6 +14,12 @@ interface Converted {
   readonly count: number;
   readonly depth: number;
 }
+
+/** Keys that are refused, with what to do about them. */
+const REFUSED_KEYS: ReadonlyMap<string, string> = new Map([
+  ["<<", "Write the keys out: YAML 1.2 has no merge key"],
+  ["__proto__", "Remove the key"],
+]);
 
 const NOTHING: Converted = { value: null, count: 1, depth: 1 };
 
@@ -43,13 +50,17 @@ class Converter {
     return NOTHING;
   }
 
+  #unsupported(what: string, advice: string, { span }: SourceNode): Converted {
+    return this.#report((place) => messages.unsupportedYaml({ what, advice }, place), span);
+  }
+
   /** Reports only the first value that is too large: those around it are too. */
   #limited(converted: Converted, span: Span): Converted {
     if (converted.count <= MAX_VALUES && converted.depth <= MAX_DEPTH) return converted;
     if (this.#exceeded) return NOTHING;
     this.#exceeded = true;
     return converted.count > MAX_VALUES
-      ? this.#report((place) => messages.aliasExpansion({ limit: MAX_VALUES }, place), span)
+      ? this.#report((place) => messages.tooManyValues({ limit: MAX_VALUES }, place), span)
       : this.#report((place) => messages.nestedTooDeeply({ limit: MAX_DEPTH }, place), span);
   }
 
@@ -67,15 +78,18 @@ class Converter {
       const items = node.items.map((item) => this.convert(item));
       return this.#collection(items.map((item) => item.value), items);
     }
-    const value = node.kind === "scalar" ? node.value : null;
+    const { value, source } = node.kind === "scalar" ? node : { value: null, source: "" };
+    if (typeof value === "number" && !Number.isFinite(value)) {
+      const what = `The number ${shorten(source)}`;
+      return this.#unsupported(what, "Write a finite number, or quotes round a text", node);
+    }
     if (
       value === null || typeof value === "string" || typeof value === "number" ||
       typeof value === "boolean"
     ) {
       return { value, count: 1, depth: 1 };
     }
-    const what = "A value with a tag";
-    return this.#report((place) => messages.unsupportedYaml({ what }, place), node.span);
+    return this.#unsupported("A value that is not plain data", "Write it as text", node);
   }
 
   #collection(value: unknown, parts: readonly Converted[]): Converted {
@@ -93,9 +107,13 @@ class Converter {
     const parts: Converted[] = [];
     for (const entry of entries) {
       const key = keyText(entry.key);
-      if (key === undefined || key === "__proto__") {
-        const what = key === undefined ? "A key that is not plain text" : `The key "${key}"`;
-        this.#report((place) => messages.unsupportedYaml({ what }, place), entry.key.span);
+      if (key === undefined) {
+        this.#unsupported("A key that is not plain text", "Write the key as text", entry.key);
+        continue;
+      }
+      const advice = REFUSED_KEYS.get(key);
+      if (advice !== undefined) {
+        this.#unsupported(`The key "${key}"`, advice, entry.key);
         continue;
       }
       if (Object.hasOwn(value, key)) {

@@ -13,6 +13,8 @@ export interface Peak {
 interface Ledger {
   bytes: number;
   readonly byCategory: Record<Category, number>;
+  /** The largest that each category became. */
+  readonly largest: Record<Category, number>;
   readonly peaks: Map<Phase, Peak>;
 }
 
@@ -42,7 +44,9 @@ export class PeakMemory implements TraceSink {
     const ledger = this.#ledger(tensor.device);
     const bytes = this.#rounded(tensor);
     ledger.bytes += bytes;
-    ledger.byCategory[tensor.category] += bytes;
+    const { byCategory, largest } = ledger;
+    byCategory[tensor.category] += bytes;
+    largest[tensor.category] = Math.max(largest[tensor.category], byCategory[tensor.category]);
     this.#notePeak(ledger);
     this.#live.push(tensor);
     return this.#live.length - 1;
@@ -72,8 +76,7 @@ export class PeakMemory implements TraceSink {
 
   /** The largest that one category became on a device. */
   peakOf(device: number, category: Category): number {
-    const peaks = this.#ledgers.get(device)?.peaks.values() ?? [];
-    return Math.max(0, ...[...peaks].map((peak) => peak.byCategory[category]));
+    return this.#ledgers.get(device)?.largest[category] ?? 0;
   }
 
   #rounded(tensor: Tensor): number {
@@ -83,7 +86,12 @@ export class PeakMemory implements TraceSink {
   #ledger(device: number): Ledger {
     let ledger = this.#ledgers.get(device);
     if (ledger === undefined) {
-      ledger = { bytes: 0, byCategory: emptyCategories(), peaks: new Map() };
+      ledger = {
+        bytes: 0,
+        byCategory: emptyCategories(),
+        largest: emptyCategories(),
+        peaks: new Map(),
+      };
       this.#ledgers.set(device, ledger);
     }
     return ledger;

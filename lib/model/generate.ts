@@ -19,7 +19,10 @@ interface LoopState {
   readonly scores: number[];
 }
 
-/** Picks the next token: a float32 copy of the last logits, the processor's clone and its `where`. */
+/**
+ * Picks the next token from a float32 copy of the last logits. `min_new_tokens` brings two processors, because `generate`
+ * sets `min_length` from it as well: each clones its scores, then replaces the clone by the result of a `where`.
+ */
 function selectToken(
   tape: Tape,
   vocabSize: number,
@@ -29,9 +32,12 @@ function selectToken(
 ): void {
   const scoresBytes = batch * vocabSize * 4;
   const next = tape.elementwise("next_token_logits", scoresBytes, scoresBytes);
-  const clone = tape.elementwise("scores_clone", scoresBytes, scoresBytes);
-  const masked = tape.elementwise("next_token_scores", scoresBytes, scoresBytes);
+  const clone = tape.elementwise("min_length_clone", scoresBytes, scoresBytes);
+  const afterMinLength = tape.elementwise("min_length_scores", scoresBytes, scoresBytes);
   tape.free(clone);
+  const secondClone = tape.elementwise("min_new_tokens_clone", scoresBytes, scoresBytes);
+  const masked = tape.elementwise("next_token_scores", scoresBytes, scoresBytes);
+  tape.free(secondClone, afterMinLength);
   tape.kernel("argmax", scoresBytes);
   // The names are bound again only here: the scores of the step before lived through this one's forward.
   tape.free(...state.scores.splice(0));

@@ -25,6 +25,7 @@ import { hashJson, sha256 } from "./hash.ts";
 import { FORMAT_VERSION, type Plan, type PlanCell, type PlanInput } from "./plan.ts";
 import { resolve, type Resolved } from "./resolve.ts";
 import { readPrompts } from "./prompts.ts";
+import { reasonOf } from "./selection.ts";
 import { makeSessions } from "./sessions.ts";
 
 /** What the language layer hands over. */
@@ -65,7 +66,11 @@ export async function compile(
   const python = context.python ?? pipeline.environment.python;
   const plan: Plan = {
     formatVersion: FORMAT_VERSION,
-    tool: { name: "stowage", version: context.toolVersion },
+    tool: {
+      name: "stowage",
+      version: context.toolVersion,
+      workersSha256: sha256(context.workerSources),
+    },
     pipeline: { name: pipeline.name, path: parsed.path, sha256: sha256(parsed.text) },
     inputs: inputs(parsed, model, prompts.value.files, context),
     model: {
@@ -152,7 +157,7 @@ function planCell(
       promptTokens: cell.promptTokens,
       newTokens: cell.newTokens,
       sessionId: null,
-      reason: reason(prediction.verdict, prediction.oomProbability, pipeline),
+      reason: reasonOf({ prediction }, pipeline.budget.predictedOom),
       prediction,
     },
     // A combination that an axis made impossible is an invalid cell; one that was written is a mistake.
@@ -170,17 +175,6 @@ function planCell(
 function cameFromAxis(option: string | number | undefined, cell: CellSpec): boolean {
   if (option !== undefined) return Object.hasOwn(cell.axes, option);
   return ["promptTokens", "newTokens", "batchSize"].some((axis) => Object.hasOwn(cell.axes, axis));
-}
-
-function reason(verdict: string, oomProbability: number, { budget }: Pipeline): string {
-  if (verdict === "invalid") return "invalid: not launched";
-  const predictedOom = oomProbability > 0.5;
-  if (predictedOom && budget.predictedOom === "skip") {
-    return "predicted to run out of memory: skipped";
-  }
-  if (predictedOom) return "predicted to run out of memory: launched to prove it";
-  if (budget.predictedOom === "only") return "predicted to fit: skipped (predictedOom: only)";
-  return "new: launched";
 }
 
 function inputs(

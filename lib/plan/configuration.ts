@@ -38,7 +38,6 @@ export function invalidPrediction(causes: readonly string[]): Prediction {
   return {
     verdict: "invalid",
     oomProbability: 0,
-    largestBatch: null,
     causes,
     limit: null,
     devices: [],
@@ -82,8 +81,8 @@ export function predict(
   }
   return {
     ...judge(need),
-    largestBatch: largestBatches.get(lengths) ?? null,
-    devices: need.devices.map(({ peakPhase: _, ...device }) => device),
+    ...(findLargestBatch ? { largestBatch: largestBatches.get(lengths) ?? null } : {}),
+    devices: need.devices.map(({ peak: _, ...device }) => device),
     hosts: need.hosts,
     time,
   };

@@ -12,71 +12,114 @@ import type {
   StrategySpec,
 } from "../language/pipeline.ts";
 
+/** Version of the format; a minor version only adds. */
 export const FORMAT_VERSION = "1.0";
 
 /** An estimate with its 90 % interval. */
 export interface Interval {
+  /** 5th percentile. */
   readonly low: number;
+  /** The estimate. */
   readonly mid: number;
+  /** 95th percentile. */
   readonly high: number;
 }
 
 /** What `plan --format json` prints, `plan --out` saves and `run plan.json` executes. */
 export interface Plan {
+  /** Version of the format. */
   readonly formatVersion: typeof FORMAT_VERSION;
-  readonly tool: { readonly name: "stowage"; readonly version: string };
+  /** What made the plan. */
+  readonly tool: {
+    readonly name: "stowage";
+    readonly version: string;
+    /** Of all worker scripts together. */
+    readonly workersSha256: string;
+  };
+  /** The file that it was made from. */
   readonly pipeline: PlanPipeline;
   /** Every file that the plan was made from; `run plan.json` refuses when one has changed. */
   readonly inputs: readonly PlanInput[];
+  /** The model that was resolved. */
   readonly model: PlanModel;
+  /** The hardware that was resolved. */
   readonly hardware: PlanHardware;
+  /** The library versions that behaviours were looked up by. */
   readonly stack: PlanStack;
+  /** Arguments of Hugging Face `generate`. */
   readonly generate: GenerateSpec;
+  /** What the model continues. */
   readonly prompts: PlanPrompts;
+  /** Caps on memory. */
   readonly budget: BudgetSpec;
+  /** How each cell is measured. */
   readonly benchmark: BenchmarkSpec;
+  /** Seeds random weights and synthetic prompts. */
   readonly seed: number;
   /** Interpreter named by the pipeline or by `--python`. */
   readonly python?: string;
+  /** What would be launched. */
   readonly sessions: readonly PlanSession[];
+  /** Every cell with its prediction, in the order of the pipeline. */
   readonly cells: readonly PlanCell[];
+  /** Warnings and notes; a plan has no errors. */
   readonly diagnostics: readonly Diagnostic[];
 }
 
+/** The pipeline file of a plan. */
 export interface PlanPipeline {
+  /** Name of the pipeline. */
   readonly name: string;
+  /** As the user gave it. */
   readonly path: string;
+  /** Hash of its text, in hex. */
   readonly sha256: string;
 }
 
+/** A file that a plan was made from. */
 export interface PlanInput {
+  /** As it was read. */
   readonly path: string;
+  /** Hash of its text, in hex. */
   readonly sha256: string;
 }
 
+/** The model of a plan. */
 export interface PlanModel {
+  /** Name in the catalog, or as the pipeline has it. */
   readonly name: string;
+  /** Its `config.json`. */
   readonly config: HfConfig;
+  /** Where weights come from; see the pipeline. */
   readonly weights: "random" | "on-device" | "files";
   /** Absolute folder of real files. */
   readonly weightsPath?: string;
+  /** Number of parameters, shared ones once. */
   readonly parameters: number;
 }
 
+/** The hardware of a plan; numbers are for one node. */
 export interface PlanHardware {
+  /** Name in the catalog. */
   readonly name?: string;
+  /** Number of nodes, all alike. */
   readonly nodes: number;
+  /** Devices of one node. */
   readonly devices: {
     readonly count: number;
     readonly kind: string;
     /** Least of memory and budget; null when neither is known (a cpu device without a budget). */
     readonly capacityBytes: number | null;
   };
+  /** Host memory of one node. */
   readonly memoryBytes?: number;
+  /** Rate at which one node reads checkpoints. */
   readonly diskBytesPerSecond?: number;
 }
 
+/** The library versions of a plan. */
 export interface PlanStack {
+  /** Name in the catalog, or what the versions were called. */
   readonly name: string;
   /** Package name to version. */
   readonly versions: Readonly<Record<string, string>>;
@@ -84,7 +127,9 @@ export interface PlanStack {
   readonly runnable: boolean;
 }
 
+/** The prompts of a plan. */
 export interface PlanPrompts {
+  /** Seeded token ids, the built-in sentences, or the lines of a file. */
   readonly source: "synthetic" | "builtin" | "file";
   /** Texts for `builtin` and `file`; none for synthetic ids. */
   readonly texts: readonly string[];
@@ -92,79 +137,116 @@ export interface PlanPrompts {
 
 /** One launch: loads a model once and serves many cells. */
 export interface PlanSession {
+  /** Unique within the plan; also the name of its folder. */
   readonly id: string;
   /** Name of the strategy as the pipeline has it. */
   readonly strategy: string;
+  /** Number of processes. */
   readonly worldSize: number;
+  /** How it starts. */
   readonly launch: Launch;
+  /** The cells that it serves, in the order in which they run. */
   readonly cellIds: readonly string[];
 }
 
 /**
  * How a session starts. `{python}`, `{session}` (the session's folder), `{workers}` (the folder of the worker
- * scripts), `{cache}`, `{port}` and `{threads}` are filled in when it is launched; no text of a pipeline stands in `argv` or `env`.
+ * scripts), `{devices}` (indices of the GPUs, one a rank), `{port}` and `{threads}` are filled in when it is launched; no text of a
+ * pipeline stands in `argv` or `env`.
  */
 export interface Launch {
+  /** Program and arguments. */
   readonly argv: readonly string[];
+  /** Environment variables that are set for it. */
   readonly env: Readonly<Record<string, string>>;
   /** File name in the session's folder to content. */
   readonly files: Readonly<Record<string, string>>;
 }
 
+/** A cell with its prediction. */
 export interface PlanCell {
+  /** `name/axis=value,...`, unique within the plan. */
   readonly id: string;
   /** Hash of everything that decides the cell's result: cell, model, stack, benchmark, worker source. */
   readonly key: string;
+  /** With the values of the axes applied. */
   readonly strategy: StrategySpec;
+  /** The axis values that made the cell. */
   readonly axes: Readonly<Record<string, AxisValue>>;
+  /** Name of the model. */
   readonly model: string;
+  /** Sequences that are generated together. */
   readonly batchSize: number;
+  /** Length of every prompt. */
   readonly promptTokens: number;
+  /** Tokens that are generated for every prompt. */
   readonly newTokens: number;
   /** Null for a cell that no session serves: invalid. */
   readonly sessionId: string | null;
   /** Why a run would, or would not, launch it. */
   readonly reason: string;
+  /** What is predicted of it. */
   readonly prediction: Prediction;
 }
 
+/** `tight`: it may run out of memory or not. `invalid`: it cannot be launched. */
 export type Verdict = "fits" | "tight" | "oom" | "invalid";
 
+/** What is predicted of a cell. */
 export interface Prediction {
+  /** The judgement. */
   readonly verdict: Verdict;
+  /** Probability of running out of memory, 0 to 1. */
   readonly oomProbability: number;
-  /** Largest batch that is predicted to fit, all else equal; null when none does. */
-  readonly largestBatch: number | null;
+  /** Largest batch that is predicted to fit, all else equal; null when none does, absent when not searched. */
+  readonly largestBatch?: number | null;
   /** In words, the heaviest first. */
   readonly causes: readonly string[];
   /** The resource that is nearest to its capacity, or furthest over it. */
   readonly limit: Limit | null;
+  /** One entry for each device that is used. */
   readonly devices: readonly DevicePrediction[];
+  /** One entry for each node. */
   readonly hosts: readonly HostPrediction[];
+  /** Null for an invalid cell. */
   readonly time: TimePrediction | null;
 }
 
+/** A need against a capacity. */
 export interface Limit {
   /** `device:0`, `host`, `shm`, `memlock`, `disk`. */
   readonly resource: string;
+  /** When the need is greatest: `start`, `load`, `prefill` or `decode`. */
   readonly phase: string;
+  /** The estimate of the need. */
   readonly needBytes: number;
+  /** The capacity. */
   readonly haveBytes: number;
 }
 
 /** Bytes of one device. Terms that PyTorch's allocator does not have on a CPU are null there. */
 export interface DevicePrediction {
+  /** Index among all devices. */
   readonly index: number;
+  /** Node that it belongs to. */
   readonly node: number;
+  /** Weights, after loading. */
   readonly weightsBytes: number;
+  /** KV cache at its largest. */
   readonly kvBytes: number;
+  /** Activations, at the fullest moment after loading. */
   readonly activationBytes: number;
+  /** Workspaces of libraries, at that moment. */
   readonly workspaceBytes: number;
   /** CUDA context, or on a `cpu` device the interpreter and the libraries. */
   readonly contextBytes: number;
+  /** Buffers of collectives and gathered parameters, at that moment. */
   readonly communicationBytes: number;
+  /** What `torch.cuda.max_memory_allocated` would say after loading. */
   readonly loadPeakAllocatedBytes: number | null;
+  /** What `torch.cuda.max_memory_allocated` would say after generating. */
   readonly peakAllocatedBytes: number | null;
+  /** What `torch.cuda.max_memory_reserved` would say; null where it is not predicted. */
   readonly peakReservedBytes: number | null;
   /** All phases, with context, workspace and communication buffers. */
   readonly peakBytes: Interval;
@@ -172,24 +254,37 @@ export interface DevicePrediction {
   readonly capacityBytes: number | null;
 }
 
+/** Bytes of the host memory of one node. */
 export interface HostPrediction {
+  /** Index of the node. */
   readonly node: number;
+  /** The most that one process holds. */
   readonly perRankBytes: number;
+  /** Page-locked memory of all processes. */
   readonly pinnedBytes: number;
+  /** The most that all processes hold. */
   readonly peakBytes: Interval;
+  /** Null when nothing limits the host. */
   readonly capacityBytes: number | null;
 }
 
+/** Times of one cell. */
 export interface TimePrediction {
+  /** Start of the launcher to the end of the imports. */
   readonly importSeconds: number;
+  /** End of the imports to ready to generate. */
   readonly weightsSeconds: number;
   /** Start to ready to generate, imports included. */
   readonly loadSeconds: Interval;
+  /** Wall time to the first new token. */
   readonly prefillMs: Interval;
+  /** Wall time of one decode step. */
   readonly msPerStep: Interval;
   /** The seed's unit: wall time of one generate / (batch x new tokens x streams). Lower is better. */
   readonly msPerToken: Interval;
+  /** `msPerToken` times `streams`: what one stream sees. */
   readonly msPerTokenPerStream: Interval;
+  /** New tokens of all streams together. */
   readonly tokensPerSecond: number;
   /** World size for ds-zero (each rank can take its own inputs), else 1. */
   readonly streams: number;

@@ -2,9 +2,9 @@
  * The prediction of one cell: its trace through the memory and the time interpreter, set against what the
  * hardware has.
  */
-import { speedCalibration } from "../catalog/calibration.ts";
+import { memoryCalibration, speedCalibration } from "../catalog/calibration.ts";
 import type { Hardware } from "../catalog/types.ts";
-import { PeakMemory } from "../memory/peak.ts";
+import { type Peak, PeakMemory } from "../memory/peak.ts";
 import type { Dtype } from "../language/pipeline.ts";
 import { Roofline } from "../speed/roofline.ts";
 import type { Placement, StrategyContext, Workload } from "../strategy/strategy.ts";
@@ -19,7 +19,7 @@ const AFTER_LOADING: readonly Phase[] = ["prefill", "decode"];
 
 /** What a cell needs, before it is judged. */
 export interface Need {
-  readonly devices: readonly (DevicePrediction & { readonly peakPhase: Phase })[];
+  readonly devices: readonly (DevicePrediction & { readonly peak: Peak })[];
   readonly hosts: readonly HostPrediction[];
 }
 
@@ -73,13 +73,16 @@ function readNeed(memory: PeakMemory, placement: Placement, context: StrategyCon
       peakReservedBytes: null,
       peakBytes: deviceInterval(peak, hardware.device.type),
       capacityBytes,
-      peakPhase: peak.phase,
+      peak,
     };
   });
   return { devices, hosts: readHosts(memory, placement, context) };
 }
 
-/** Each node holds the processes of its ranks; a cpu device is such a process, so it counts as host memory. */
+/**
+ * Each node holds the processes of its ranks. A cpu device is such a process: of what it holds, the host's private
+ * memory has all but the pages of libraries that were never touched and weights that are mapped from their file.
+ */
 function readHosts(
   memory: PeakMemory,
   placement: Placement,
@@ -88,7 +91,9 @@ function readHosts(
   const { hardware } = context;
   const isCpu = hardware.device.type === "cpu";
   const nodes = [...new Set(placement.devices.map(({ node }) => node))];
-  const peak = memory.peak(isCpu ? 0 : HOST);
+  const perRankBytes = isCpu
+    ? residentBytes(memory.peak(0), placement, context)
+    : memory.peak(HOST).bytes;
   const pinnedBytes = isCpu ? 0 : memory.peakOf(HOST, "workspace");
   return nodes.map((node) => {
     const ranks = placement.worldSize === 1
@@ -96,12 +101,22 @@ function readHosts(
       : placement.devices.filter((device) => device.node === node).length;
     return {
       node,
-      perRankBytes: peak.bytes,
+      perRankBytes,
       pinnedBytes: pinnedBytes * ranks,
-      peakBytes: hostInterval(peak.bytes * ranks, hardware.device.type),
+      peakBytes: hostInterval(perRankBytes * ranks, hardware.device.type),
       capacityBytes: context.hostCapacityBytes,
     };
   });
+}
+
+function residentBytes(
+  { bytes, byCategory }: Peak,
+  { mapsWeights }: Placement,
+  { stack, use }: StrategyContext,
+): number {
+  const { cpuBaseBytes, cpuBaseResidentBytes } = memoryCalibration(stack);
+  const mapped = mapsWeights ? byCategory.weights : 0;
+  return bytes - cpuBaseBytes[use] + cpuBaseResidentBytes[use] - mapped;
 }
 
 function rates(hardware: Hardware, dtype: Dtype) {

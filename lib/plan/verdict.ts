@@ -2,7 +2,7 @@
 import { formatBytes } from "../report/bytes.ts";
 import type { Placement, StrategyContext, Workload } from "../strategy/strategy.ts";
 import { exceedProbability } from "./interval.ts";
-import type { DevicePrediction, HostPrediction, Limit, Verdict } from "./plan.ts";
+import type { HostPrediction, Limit, Verdict } from "./plan.ts";
 import { type Need, predictMemory } from "./predict.ts";
 
 export interface Judgement {
@@ -48,7 +48,7 @@ function judgeDevice(device: Need["devices"][number]): Candidate | null {
   if (device.capacityBytes === null) return null;
   const limit = {
     resource: `device:${device.index}`,
-    phase: device.peakPhase,
+    phase: device.peak.phase,
     needBytes: device.peakBytes.mid,
     haveBytes: device.capacityBytes,
   };
@@ -78,20 +78,25 @@ function sameTerms(a: string, b: string): boolean {
   return terms(a) === terms(b);
 }
 
-function deviceCause(device: DevicePrediction, { needBytes, haveBytes, phase }: Limit): string {
+function deviceCause(
+  { index, peak }: Need["devices"][number],
+  { needBytes, haveBytes, phase }: Limit,
+): string {
+  const { weights, kv, activation, context, workspace, communication } = peak.byCategory;
   const terms: [string, number][] = [
-    ["weights", device.weightsBytes],
-    ["KV cache", device.kvBytes],
-    ["activations", device.activationBytes],
-    ["context and libraries", device.contextBytes],
-    ["workspace", device.workspaceBytes],
-    ["communication", device.communicationBytes],
+    ["weights", weights],
+    ["KV cache", kv],
+    ["activations", activation],
+    ["context and libraries", context],
+    ["workspace", workspace],
+    ["communication", communication],
+    ["held by the allocator", needBytes - peak.bytes],
   ];
   const parts = terms
     .filter(([, bytes]) => bytes > 0.005 * needBytes)
     .sort(([, a], [, b]) => b - a)
     .map(([name, bytes]) => `${name} ${formatBytes(bytes)}`);
-  return `device ${device.index} needs ${formatBytes(needBytes)} of ${
+  return `device ${index} needs ${formatBytes(needBytes)} of ${
     formatBytes(haveBytes)
   } in ${phase}: ` +
     parts.join(", ");

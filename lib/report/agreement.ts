@@ -1,15 +1,7 @@
 /** Whether predictions and measurements, and the strategies among themselves, say the same. */
-import type { PlanCell } from "../plan/plan.ts";
+import { predictsOom } from "../plan/selection.ts";
 import { plural } from "./bytes.ts";
 import type { ReportedCell } from "./results_shape.ts";
-
-/** From this probability on a cell counts as predicted to run out of memory. */
-const OOM_PROBABILITY = 0.5;
-
-/** Whether a cell is predicted to run out of memory, of the device or of the host. */
-export function predictsOom({ prediction }: PlanCell): boolean {
-  return prediction.verdict !== "invalid" && prediction.oomProbability > OOM_PROBABILITY;
-}
 
 /** Whether a cell ran out of memory, of the device or of the host. */
 export function measuredOom({ status }: ReportedCell): boolean {

@@ -7,9 +7,10 @@ const GIB = 2 ** 30;
 /** Bytes in binary units: `71.1 GiB`, `1.04 GiB`, `63 MiB`, `512 B`. */
 export function formatBytes(bytes: number): string {
   const size = Math.abs(bytes);
-  if (size >= GIB) return `${formatGib(bytes)} GiB`;
-  if (size >= MIB) return `${Math.round(bytes / MIB)} MiB`;
-  if (size >= KIB) return `${Math.round(bytes / KIB)} KiB`;
+  // What would round up to 1024 of a unit is one of the next.
+  if (size >= GIB - MIB / 2) return `${formatGib(bytes)} GiB`;
+  if (size >= MIB - KIB / 2) return `${Math.round(bytes / MIB)} MiB`;
+  if (size >= KIB - 0.5) return `${Math.round(bytes / KIB)} KiB`;
   return `${Math.round(bytes)} B`;
 }
 
@@ -26,7 +27,7 @@ export function formatNumber(value: number): string {
   if (size >= 99.95) return value.toFixed(0);
   if (size >= 9.995) return value.toFixed(1);
   if (size >= 0.0995 || size === 0) return value.toFixed(2);
-  return value.toPrecision(2).includes("e") ? value.toFixed(6) : value.toPrecision(3);
+  return value.toFixed(Math.min(100, 2 - Math.floor(Math.log10(size))));
 }
 
 /** Milliseconds with the unit. */
@@ -48,7 +49,7 @@ export function formatRate(bytesPerSecond: number): string {
 
 /** A count with a letter: `176.2B`, `559.2M`. */
 export function formatCount(count: number): string {
-  if (count >= 1e9) return `${(count / 1e9).toFixed(1)}B`;
+  if (count >= 999.95e6) return `${(count / 1e9).toFixed(1)}B`;
   if (count >= 1e6) return `${(count / 1e6).toFixed(1)}M`;
   return String(count);
 }

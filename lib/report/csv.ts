@@ -13,10 +13,13 @@ export function renderCsv(headers: readonly string[], rows: readonly (readonly V
   return [headers, ...rows].map((row) => `${row.map(field).join(",")}\n`).join("");
 }
 
+/** What starts a formula in some spreadsheet; the full-width signs count as their narrow ones in some locales. */
+const FORMULA_START_REGEXP = /^[=+\-@\t\r\n＝＋－＠]/;
+
 function field(value: Value): string {
   if (value === null || value === undefined) return "";
   if (typeof value === "number") return Number.isFinite(value) ? String(value) : "";
-  const text = /^[=+\-@\t\r\n]/.test(value) ? `'${value}` : value;
+  const text = FORMULA_START_REGEXP.test(value) ? `'${value}` : value;
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 

@@ -41,9 +41,10 @@ function textOf(block: Block): string {
     case "paragraph":
       return escapeUnsafe(block.text);
     case "facts": {
-      const width = Math.max(0, ...block.facts.map(([name]) => displayWidth(name)));
-      return block.facts.map(([name, value]) =>
-        `${name}${" ".repeat(width - displayWidth(name))}  ${escapeUnsafe(value)}`
+      const facts = block.facts.map((fact) => fact.map(escapeUnsafe));
+      const width = Math.max(0, ...facts.map(([name = ""]) => displayWidth(name)));
+      return facts.map(([name = "", value = ""]) =>
+        `${name}${" ".repeat(width - displayWidth(name))}  ${value}`
       ).join("\n");
     }
     case "table":
@@ -56,6 +57,11 @@ function textOf(block: Block): string {
   }
 }
 
+/** A text at the start of a line of Markdown: nothing in it starts a heading, a list or a rule there. */
+function escapeMarkdownStart(text: string): string {
+  return escapeMarkdown(text).replace(/^(\d*)(?=[-#+=]|(?<=\d)[.)])/, "$1\\");
+}
+
 function markdownOf(block: Block): string {
   switch (block.kind) {
     case "title":
@@ -63,7 +69,7 @@ function markdownOf(block: Block): string {
     case "heading":
       return `## ${escapeMarkdown(block.text)}`;
     case "paragraph":
-      return escapeMarkdown(block.text);
+      return escapeMarkdownStart(block.text);
     case "facts":
       return block.facts.map(([name, value]) =>
         `- **${escapeMarkdown(name)}**: ${escapeMarkdown(value)}`
@@ -72,8 +78,8 @@ function markdownOf(block: Block): string {
       return renderMarkdownTable(block.table);
     case "list":
       return block.items.flatMap(({ text, details = [] }) => [
-        `- ${escapeMarkdown(text)}`,
-        ...details.map((detail) => `  - ${escapeMarkdown(detail)}`),
+        `- ${escapeMarkdownStart(text)}`,
+        ...details.map((detail) => `  - ${escapeMarkdownStart(detail)}`),
       ]).join("\n");
   }
 }

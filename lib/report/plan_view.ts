@@ -3,7 +3,7 @@ import type { Interval, Plan, PlanCell, Prediction, Verdict } from "../plan/plan
 import { formatGib, formatNumber, plural } from "./bytes.ts";
 import type { Block, ListItem } from "./document.ts";
 import { headerFacts } from "./header.ts";
-import { pivotCells, pivotTable } from "./pivot.ts";
+import { groupBy, pivotCells, pivotTable } from "./pivot.ts";
 import type { Column } from "./table.ts";
 
 const CELL_COLUMNS: readonly Column[] = [
@@ -24,13 +24,17 @@ export function planDocument(plan: Plan): Block[] {
     { kind: "table", table: { columns: CELL_COLUMNS, rows: plan.cells.map(cellRow) } },
     ...pivotBlocks(plan),
   ];
-  const causes = plan.cells.filter((cell) => cell.prediction.verdict !== "fits").map(causeItem);
+  const causes = causeItems(plan.cells.filter((cell) => cell.prediction.verdict !== "fits"));
   if (causes.length > 0) {
-    blocks.push({ kind: "heading", text: "Why cells do not fit" }, { kind: "list", items: causes });
+    blocks.push({ kind: "heading", text: "Why cells do not fit, or may not" });
+    blocks.push({ kind: "list", items: causes });
   }
   if (plan.sessions.length > 0) {
     blocks.push({ kind: "heading", text: "What would be launched" });
-    blocks.push({ kind: "list", items: plan.sessions.map(sessionItem) });
+    blocks.push({
+      kind: "list",
+      items: plan.sessions.map((session) => sessionItem(session, plan)),
+    });
   }
   const notes = plan.diagnostics.map(({ code, message, help }): ListItem => ({
     text: `${code}: ${message}`,
@@ -74,13 +78,12 @@ export function fullestDevice(prediction: Prediction): Prediction["devices"][num
 function pivotBlocks(plan: Plan): Block[] {
   const pivots = pivotCells(plan.cells);
   if (pivots.every((pivot) => pivot.rows.length < 2 && pivot.batchSizes.length < 2)) return [];
+  const isLimited = plan.cells.some(({ prediction }) => prediction.limit !== null);
+  const title = isLimited
+    ? "Peak memory in % of the capacity, of the fullest device or of the host"
+    : "Peak memory of the fullest device, in GiB";
   return pivots.flatMap((pivot): Block[] => [
-    {
-      kind: "heading",
-      text: `Peak of the fullest device for its capacity${
-        pivot.workload === "" ? "" : ` (${pivot.workload})`
-      }`,
-    },
+    { kind: "heading", text: pivot.workload === "" ? title : `${title} (${pivot.workload})` },
     {
       kind: "table",
       table: pivotTable(pivot, (row) => [{ label: row.label, text: verdictText }]),
@@ -89,9 +92,12 @@ function pivotBlocks(plan: Plan): Block[] {
 }
 
 function verdictText({ prediction }: PlanCell): string {
-  if (prediction.verdict === "invalid") return "invalid";
-  const percent = percentText(prediction);
-  return prediction.verdict === "fits" ? percent : `${prediction.verdict} ${percent}`.trimEnd();
+  const { verdict, limit } = prediction;
+  if (verdict === "invalid") return "invalid";
+  if (limit === null) return peakText(prediction);
+  const percent = `${Math.round(100 * limit.needBytes / limit.haveBytes)}%`;
+  const words = [verdict, limit.resource.startsWith("device") ? "" : limit.resource, percent];
+  return words.filter((word) => word !== "" && word !== "fits").join(" ");
 }
 
 function cellRow(cell: PlanCell): string[] {
@@ -132,21 +138,40 @@ function intervalText({ low, mid, high }: Interval): string {
   return `${formatNumber(mid)} (${formatNumber(low)}-${formatNumber(high)})`;
 }
 
-function causeItem({ id, prediction }: PlanCell): ListItem {
-  const { verdict, largestBatch } = prediction;
-  const advice = verdict === "invalid"
+/** Cells that do not fit for the same causes, such as all batch sizes of a strategy, share an item. */
+function causeItems(cells: readonly PlanCell[]): ListItem[] {
+  const groups = groupBy(
+    cells,
+    ({ strategy, prediction }) =>
+      JSON.stringify([strategy.name, adviceText(prediction), prediction.causes]),
+  );
+  return [...groups.values()].flatMap(([first, ...others]) => {
+    if (first === undefined) return [];
+    const more = others.length === 0 ? "" : ` and ${others.length} more of ${first.strategy.name}`;
+    const { prediction } = first;
+    return [{ text: `${first.id}${more} (${adviceText(prediction)})`, details: prediction.causes }];
+  });
+}
+
+function adviceText({ verdict, largestBatch }: Prediction): string {
+  const advice = verdict === "invalid" || largestBatch === undefined
     ? ""
     : largestBatch === null
     ? "; no batch fits"
     : `; the largest batch that fits is ${largestBatch}`;
-  return { text: `${id} (${verdict}${advice})`, details: prediction.causes };
+  return verdict + advice;
 }
 
-function sessionItem({ strategy, worldSize, cellIds, launch }: Plan["sessions"][number]): ListItem {
-  const processes = plural(worldSize, "process", "processes");
+function sessionItem(session: Plan["sessions"][number], { cells }: Plan): ListItem {
+  const { id, worldSize, launch } = session;
+  const served = cells.filter((cell) => cell.sessionId === id);
+  const reasons = groupBy(served, (cell) => cell.reason);
   return {
-    text: `${strategy}: ${processes}, ${plural(cellIds.length, "cell")}`,
-    details: [launch.argv.map(quoteArgument).join(" ")],
+    text: `${id}: ${plural(worldSize, "process", "processes")}`,
+    details: [
+      ...[...reasons].map(([reason, group]) => `${plural(group.length, "cell")}, ${reason}`),
+      launch.argv.map(quoteArgument).join(" "),
+    ],
   };
 }
 

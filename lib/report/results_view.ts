@@ -6,10 +6,10 @@ import {
   measuredOom,
   oomAgreement,
   oomAgreementText,
-  predictsOom,
   tokenAgreementText,
   tokenMismatches,
 } from "./agreement.ts";
+import { predictsOom } from "../plan/selection.ts";
 import { pivotCells, pivotTable } from "./pivot.ts";
 import type { PivotRow } from "./pivot.ts";
 import { fullestDevice } from "./plan_view.ts";
@@ -76,7 +76,8 @@ export function resultsFileDocument(results: ReportedResults): Block[] {
         "ms per token is the wall time of one generate divided by batch size, new tokens and streams; with ds-zero every rank is a stream of its own.",
         "Start to ready to generate begins with the launch and contains the imports.",
         "Peak memory is sampled over loading and generating; on a GPU it contains the CUDA context, on a cpu device it is VmData.",
-        "oom: the cell ran out of memory, with the predicted need in brackets; -: not run.",
+        "oom: the cell ran out of memory; below it stands whether that was predicted, with the predicted need in brackets.",
+        "skipped: the cell was not tried, because of its prediction; an empty place is not in the grid.",
       ].map((text) => ({ text })),
     },
   ];
@@ -110,7 +111,7 @@ function quantityLines(
 }
 
 function measuredText(cell: ReportedCell, quantity: Quantity): string {
-  if (cell.status === "skipped") return cell.prediction.verdict === "invalid" ? "invalid" : "-";
+  if (cell.prediction.verdict === "invalid") return "invalid";
   return cell.status === "ok" ? quantity.measured(cell) ?? "-" : cell.status;
 }
 

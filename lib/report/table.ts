@@ -61,9 +61,13 @@ export function renderMarkdownTable(table: Table): string {
   return [line(headers), `| ${rule.join(" | ")} |`, ...rows.map(line)].join("\n");
 }
 
-/** Text that Markdown shows as it is: nothing in it ends a cell, links, or starts HTML or code. */
+/** What has a meaning within a line of Markdown; an underscore inside a word and a lone `&` have none. */
+const MARKDOWN_REGEXP =
+  /[\\`*~[\]<>|]|(?<![\p{L}\p{N}])_|_(?![\p{L}\p{N}])|&(?=#?[\p{L}\p{N}]+;)/gu;
+
+/** Text that Markdown shows as it is: nothing in it ends a cell, names a link, or starts HTML or code. */
 export function escapeMarkdown(text: string): string {
-  return escapeUnsafe(text).replace(/[\\`*[\]<>|]/g, "\\$&");
+  return escapeUnsafe(text).replace(MARKDOWN_REGEXP, "\\$&");
 }
 
 const ZERO_WIDTH_REGEXP = /[\p{Mn}\p{Me}\p{Cf}]/u;

@@ -22,7 +22,10 @@ export interface WorkerRequest {
   };
   readonly seed: number;
   readonly generate: GenerateSpec;
-  readonly prompts: { readonly source: "synthetic" | "builtin" | "file"; readonly texts: readonly string[] };
+  readonly prompts: {
+    readonly source: "synthetic" | "builtin" | "file";
+    readonly texts: readonly string[];
+  };
   readonly benchmark: BenchmarkSpec;
   /** Cap of one device in bytes; null for none. */
   readonly deviceCapBytes: number | null;
@@ -43,11 +46,17 @@ export interface WorkerCell {
 
 /** Memory of one rank over one phase, in bytes. Fields that the device does not have are null. */
 export interface MemorySample {
-  /** `torch.cuda.max_memory_allocated`, of the fullest device of this rank. */
-  readonly peakAllocatedBytes: number | null;
-  readonly peakReservedBytes: number | null;
-  /** GPU: NVML's (or the driver's) used bytes, sampled. CPU: VmData, sampled. Per device of this rank. */
-  readonly peakBytes: readonly { readonly device: number; readonly bytes: number }[];
+  /** The devices that this rank has used. */
+  readonly devices: readonly {
+    /** Index within what the rank can see. */
+    readonly device: number;
+    /** GPU: the driver's used bytes, sampled. CPU: VmData of the process, sampled. */
+    readonly peakBytes: number;
+    /** `torch.cuda.max_memory_allocated` */
+    readonly peakAllocatedBytes: number | null;
+    /** `torch.cuda.max_memory_reserved` */
+    readonly peakReservedBytes: number | null;
+  }[];
   /** Private resident memory of the process (RssAnon), sampled maximum. */
   readonly peakRssAnonBytes: number;
   /** Shared resident memory (RssShmem: pinned buffers show here), sampled maximum. */
@@ -127,7 +136,11 @@ export interface Measurement {
     readonly peakReservedBytes: number | null;
     readonly peakBytes: number;
   }[];
-  readonly hosts: readonly { readonly node: number; readonly peakBytes: number; readonly pinnedBytes: number }[];
+  readonly hosts: readonly {
+    readonly node: number;
+    readonly peakBytes: number;
+    readonly pinnedBytes: number;
+  }[];
   readonly time: {
     readonly importSeconds: number;
     readonly weightsSeconds: number;
@@ -146,7 +159,14 @@ export interface Measurement {
   readonly versions: Readonly<Record<string, string>>;
 }
 
-export type CellStatus = "ok" | "oom" | "host-oom" | "timeout" | "crashed" | "skipped" | "interrupted";
+export type CellStatus =
+  | "ok"
+  | "oom"
+  | "host-oom"
+  | "timeout"
+  | "crashed"
+  | "skipped"
+  | "interrupted";
 
 /**
  * What `make_checkpoint.py request.json` reads. It writes `config.json`, a tokenizer and safetensors files with seeded

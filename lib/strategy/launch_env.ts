@@ -5,20 +5,43 @@ import type { StrategyContext } from "./strategy.ts";
 export function workerEnv(context: StrategyContext): Record<string, string> {
   return {
     HF_HUB_OFFLINE: "1", // weights are made here or named by path: a hub look-up could only hang
-    OMP_NUM_THREADS: "{threads}", // ranks that share cores would otherwise each take them all
     TOKENIZERS_PARALLELISM: "false",
-    ...(context.hardware.device.type === "cpu" ? { DS_ACCELERATOR: "cpu" } : {}),
+    ...(context.hardware.device.type === "cpu" ? CPU_ENV : GPU_ENV),
   };
 }
 
+/** Ranks that share the cores would otherwise each take them all. */
+const GPU_ENV = { OMP_NUM_THREADS: "{threads}" } as const;
+
+/**
+ * On a cpu device the memory of the process is what is measured and capped, so it must follow the live tensors:
+ * with these settings of mallopt(3) each tensor of 128 KiB or more is a mapping of its own, given back when it is freed. A
+ * device computes with one thread, because each further thread takes about 40 MB and a plan cannot know the cores of
+ * the host that will run it.
+ */
+const CPU_ENV = {
+  DS_ACCELERATOR: "cpu",
+  MALLOC_ARENA_MAX: "2",
+  MALLOC_MMAP_THRESHOLD_: "131072",
+  MALLOC_TRIM_THRESHOLD_: "131072",
+  OMP_NUM_THREADS: "1",
+} as const;
+
 /** The DeepSpeed launcher, called as a module because a console script keeps the path of its first home. */
-export function deepspeedArgv(ranks: number, worker: string): string[] {
+export function deepspeedArgv(
+  context: StrategyContext,
+  ranks: number,
+  worker: string,
+): string[] {
+  // Given --num_gpus, the launcher takes GPUs 0 to N-1 whatever CUDA_VISIBLE_DEVICES says.
+  const devices = context.hardware.device.type === "cpu"
+    ? ["--num_gpus", String(ranks)]
+    : ["--include", "localhost:{devices}"];
   return [
     "{python}",
     "-m",
     "deepspeed.launcher.runner",
-    "--num_gpus",
-    String(ranks),
+    ...devices,
     "--master_port",
     "{port}",
     `{workers}/${worker}`,

@@ -47,6 +47,8 @@ export interface Placement {
   readonly devices: readonly PlacedDevice[];
   /** Bytes that all ranks together read from the checkpoint. */
   readonly checkpointReadBytes: number;
+  /** Whether the weights stay mapped from their file: a cpu device then holds them, the private memory of the host does not. */
+  readonly mapsWeights: boolean;
   /** Writes all phases of one process, host included. */
   trace(workload: Workload, sink: TraceSink): void;
 }

@@ -46,6 +46,13 @@ export interface CellFigures {
   readonly causes?: readonly string[];
 }
 
+const REASONS: Readonly<Record<Verdict, string>> = {
+  fits: "new: launched",
+  tight: "new: launched",
+  oom: "predicted to run out of memory: skipped",
+  invalid: "invalid: not launched",
+};
+
 /** A cell of a plan. */
 export function cell(figures: CellFigures): PlanCell {
   const { use, name = use, batchSize, axes = { batchSize }, verdict = "fits" } = figures;
@@ -60,7 +67,7 @@ export function cell(figures: CellFigures): PlanCell {
     promptTokens: Number(axes["promptTokens"] ?? 8),
     newTokens: 100,
     sessionId: verdict === "invalid" ? null : name,
-    reason: "not run yet",
+    reason: REASONS[verdict],
     prediction: prediction(figures, verdict),
   };
 }
@@ -133,7 +140,7 @@ export function plan(cells: readonly PlanCell[], changes: Partial<Plan> = {}): P
   const names = [...new Set(cells.map((each) => each.strategy.name))];
   return {
     formatVersion: "1.0",
-    tool: { name: "stowage", version: "0.1.0" },
+    tool: { name: "stowage", version: "0.1.0", workersSha256: "0".repeat(64) },
     pipeline: { name: "bloom-176b", path: "pipelines/bloom.yaml", sha256: "1".repeat(64) },
     inputs: [],
     model: {

@@ -1,15 +1,15 @@
 /** STW101 to STW119: a pipeline file that cannot be read as YAML at all. */
 import { message } from "../diagnostic.ts";
-import { quote } from "../quote.ts";
+import { quote, shorten } from "../quote.ts";
 
-export const invalidYaml = message<{ problem: string; advice?: string }>({
+export const invalidYaml = message<{ problem: string; advice: string }>({
   code: "STW101",
   title: "The file is not valid YAML",
   explanation:
     "A pipeline is a YAML 1.2 file, of which JSON is a part. The reader stopped where the carets point, and what " +
     "follows that place was not checked. The usual causes are a tab in the indentation, a missing space after a " +
     "colon, a quote or bracket that is never closed, and keys of one mapping that start in different columns.",
-  message: ({ problem }) => `The file is not valid YAML: ${problem}`,
+  message: ({ problem }) => `The file is not valid YAML: ${shorten(problem, 120)}`,
   help: ({ advice }) => advice,
 });
 
@@ -23,14 +23,15 @@ export const duplicateKey = message<{ key: string }>({
   help: () => "Remove one of the two",
 });
 
-export const aliasExpansion = message<{ limit: number }>({
+export const tooManyValues = message<{ limit: number }>({
   code: "STW103",
-  title: "Aliases expand to too many values",
+  title: "The file holds too many values",
   explanation:
     "An alias such as *a repeats all that its anchor &a names. Aliases of aliases multiply, so a small file can stand " +
     "for billions of values. The file is refused before it is expanded. Write the values out, or repeat less.",
-  message: ({ limit }) => `The aliases of the file expand to more than ${limit} values`,
-  help: () => "Write the values out instead of using aliases of aliases",
+  message: ({ limit }) =>
+    `The file holds more than ${limit.toLocaleString("en")} values, those behind aliases included`,
+  help: () => "Use fewer values, and no aliases of aliases",
 });
 
 export const badAlias = message<{ alias: string; contained: boolean }>({
@@ -93,7 +94,8 @@ export const fileTooLarge = message<{ bytes: number; limitBytes: number }>({
     "Pipelines are written by people and take a few kilobytes. A file beyond the limit is most likely a wrong path, and " +
     "it is refused unread. A grid is written as lists of values, which are expanded later.",
   message: ({ bytes, limitBytes }) =>
-    `The file has ${bytes} bytes, and a pipeline may have ${limitBytes}`,
+    `The file has ${bytes.toLocaleString("en")} bytes, and a pipeline may have ` +
+    limitBytes.toLocaleString("en"),
   help: () => "Check the path of the file",
 });
 
@@ -107,13 +109,13 @@ export const nestedTooDeeply = message<{ limit: number }>({
   help: () => "Look for brackets that are never closed",
 });
 
-export const unsupportedYaml = message<{ what: string }>({
+export const unsupportedYaml = message<{ what: string; advice: string }>({
   code: "STW111",
   title: "The file uses a part of YAML that pipelines do not have",
   explanation:
     "Pipelines keep to what JSON can say: mappings with text as keys, lists, texts, numbers, true, false and null. " +
-    "Tags such as !!binary and mappings as keys have no meaning here, and the key __proto__ is refused " +
-    "because programs that read a plan could be misled by it.",
+    "Tags such as !!binary, mappings as keys, the merge key << and the numbers .inf and .nan have no meaning here, and " +
+    "the key __proto__ is refused because programs that read a plan could be misled by it.",
   message: ({ what }) => `${what} is not supported in a pipeline`,
-  help: () => "Use plain mappings, lists, texts and numbers",
+  help: ({ advice }) => advice,
 });

@@ -121,20 +121,29 @@ export const noRoomForNewTokens = message<{ maxLength: number; promptTokens: num
   help: () => "Use max_new_tokens, which does not count the prompt",
 });
 
-export const axisUnused = message<
-  { axis: string; strategies: readonly string[]; suggestion?: string }
->({
+export const axisUnused = message<{
+  axis: string;
+  /** What the strategies of the pipeline use. */
+  uses: readonly string[];
+  /** The strategy that an entry of include or exclude names. */
+  strategy?: string;
+  suggestion?: string;
+}>({
   code: "STW151",
   title: "An axis belongs to no strategy of the pipeline",
   explanation:
     "An axis of the grid is batchSize, promptTokens, newTokens or an option of a strategy. A strategy that lacks the " +
     "option does not vary along it, and where no strategy has it the axis would do nothing.",
-  message: ({ axis, strategies }) =>
-    `No strategy of this pipeline has the option ${quote(axis)}: it uses ${listWords(strategies)}`,
-  help: ({ suggestion }) =>
-    suggestion === undefined
+  message: ({ axis, uses, strategy }) =>
+    strategy === undefined
+      ? `No strategy of this pipeline has the option ${quote(axis)}: it uses ${listWords(uses)}`
+      : `The strategy ${quote(strategy)} has no option ${quote(axis)}: it uses ${listWords(uses)}`,
+  help: ({ suggestion, strategy }) => {
+    if (suggestion !== undefined) return `Did you mean "${suggestion}"?`;
+    return strategy === undefined
       ? "Remove it, or add a strategy that has this option"
-      : `Did you mean "${suggestion}"?`,
+      : "Remove it, or name a strategy that has this option";
+  },
 });
 
 export const tooManyCells = message<{ count: string; limit: number }>({
@@ -144,7 +153,8 @@ export const tooManyCells = message<{ count: string; limit: number }>({
     "The number of cells is the product of the lengths of all axes, summed over the strategies. It is computed before " +
     "anything is expanded, and before exclude takes cells away. Take values out of the axes, or split the grid into " +
     "several pipelines.",
-  message: ({ count, limit }) => `The grid has ${count} cells, and a pipeline may have ${limit}`,
+  message: ({ count, limit }) =>
+    `The grid has ${count} cells, and a pipeline may have ${limit.toLocaleString("en")}`,
   help: () => "Take values out of the longest axes",
 });
 
@@ -175,12 +185,24 @@ export const unknownStrategyName = message<{
       : `Did you mean "${suggestion}"?`,
 });
 
+export const entryFitsNoStrategy = message<{ options: readonly string[] }>({
+  code: "STW155",
+  title: "An entry of include fits no strategy",
+  explanation:
+    "An entry of include adds a cell to every strategy that has all of its options. Each option of this entry belongs to " +
+    "a strategy of the pipeline, but no strategy has all of them, so the entry would add nothing. Write one entry for " +
+    "each strategy instead.",
+  message: ({ options }) =>
+    `No strategy of this pipeline has all options of this entry: ${listWords(options)}`,
+  help: () => "Write one entry for each strategy, with the options that it has",
+});
+
 export const duplicateAxisValue = message<{ axis: string; value: string }>({
   code: "STW160",
   severity: "warning",
   title: "An axis lists a value twice",
   explanation:
-    "Both would make the same cell, so the second one is dropped. To repeat a measurement, raise the number of cycles " +
+    "Both values would make the same cell, so the second one is dropped. To repeat a measurement, raise the number of cycles " +
     "of the benchmark.",
   message: ({ axis, value }) => `The axis ${axis} lists ${value} twice, and the second is dropped`,
   help: () => "Remove it; benchmark.cycles repeats measurements",
@@ -226,6 +248,9 @@ export const furtherMistakes = message<{ count: number }>({
   explanation:
     "Only the first diagnostics of a file are shown. The rest is often a consequence of the first. Correct these and " +
     "check the file again.",
-  message: ({ count }) => `${count} further diagnostics are not shown`,
+  message: ({ count }) =>
+    count === 1
+      ? "One further diagnostic is not shown"
+      : `${count.toLocaleString("en")} further diagnostics are not shown`,
   help: () => "Correct the first ones and check the file again",
 });

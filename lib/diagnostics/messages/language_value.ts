@@ -26,17 +26,23 @@ export const unknownKey = message<{
   },
 });
 
-export const missingKey = message<{ key: string; where: string }>({
+export const missingKey = message<{ key: string; where: string; example: string }>({
   code: "STW121",
   title: "A key is missing",
   explanation:
     "The key has no default, so the file has to give it. A pipeline needs model, hardware and strategies, and a " +
     "strategy written as a mapping needs use.",
   message: ({ key, where }) => `The key ${quote(key)} is missing in ${where}`,
-  help: ({ key }) => `Add "${key}: ..."`,
+  help: ({ key, example }) => `Add "${key}: ${example}"`,
 });
 
-export const wrongType = message<{ where: string; expected: string; found: string }>({
+export const wrongType = message<{
+  where: string;
+  expected: string;
+  found: string;
+  /** The next step, where what was found suggests one. */
+  advice?: string;
+}>({
   code: "STW122",
   title: "A value is of the wrong type",
   explanation:
@@ -44,7 +50,7 @@ export const wrongType = message<{ where: string; expected: string; found: strin
     "true and false as logical values and an empty place as nothing; quotes make a text of all of them. A list is " +
     "written [a, b] or with dashes, a mapping {key: value} or with indented keys.",
   message: ({ where, expected, found }) => `Expected ${expected} for ${where}, found ${found}`,
-  help: ({ expected }) => `Write ${expected}`,
+  help: ({ expected, advice }) => advice ?? `Write ${expected}`,
 });
 
 export const notChoice = message<{
@@ -52,6 +58,8 @@ export const notChoice = message<{
   found: string;
   choices: readonly string[];
   suggestion?: string;
+  /** The next step, where what was found suggests one. */
+  advice?: string;
 }>({
   code: "STW123",
   title: "A value is not one of the choices",
@@ -59,19 +67,21 @@ export const notChoice = message<{
     "The key takes one of a few words. Case counts, and so do dashes. The help line names the nearest word or lists " +
     "all of them.",
   message: ({ where, found }) => `Unknown value ${found} for ${where}`,
-  help: ({ choices, suggestion }) =>
-    suggestion === undefined
-      ? `The choices are ${listWords(choices)}`
-      : `Did you mean "${suggestion}"? The choices are ${listWords(choices)}`,
+  help: ({ choices, suggestion, advice }) => {
+    const list = `The choices are ${listWords(choices)}`;
+    if (suggestion !== undefined) return `Did you mean "${suggestion}"? ${list}`;
+    return advice === undefined ? list : `${advice}. ${list}`;
+  },
 });
 
 export const outOfRange = message<{ where: string; found: string; requirement: string }>({
   code: "STW124",
-  title: "A number or a list is out of range",
+  title: "A value is out of range",
   explanation:
     "Counts such as batch sizes, tokens and devices are whole numbers of at least one and have an upper limit, " +
-    "beyond which a value is surely a mistake. Lists of values and lists of strategies cannot be empty.",
-  message: ({ where, found }) => `The value of ${where} is out of range: ${found}`,
+    "beyond which a value is surely a mistake. Lists of values, lists of strategies and the packages of a stack cannot " +
+    "be empty.",
+  message: ({ where, found }) => `The value of ${where} cannot be ${found}`,
   help: ({ requirement }) => `Write ${requirement}`,
 });
 
@@ -88,7 +98,7 @@ export const badQuantity = message<{
     "has to come to a whole number of bytes, seconds or operations, and has to stay below 2^53, so that it is exact. " +
     "GB counts thousands and GiB counts powers of 1024. Without a unit, a number is in bytes, seconds or operations.",
   message: ({ where, found, problem }) => `Cannot read ${found} for ${where}: ${problem}`,
-  help: ({ example }) => `Write it in the manner of ${example}`,
+  help: ({ example }) => `Write a quantity such as ${example}`,
 });
 
 export const wrongUnit = message<{
@@ -102,7 +112,7 @@ export const wrongUnit = message<{
   explanation:
     "The unit is unknown or belongs to another kind of quantity. Case counts, because Gb means bits and GB bytes. Units " +
     "mean what they say: 1 GB is 1,000,000,000 bytes and 1 GiB is 1,073,741,824 bytes.",
-  message: ({ where, unit }) => `Unknown unit ${quote(unit)} for ${where}`,
+  message: ({ where, unit }) => `Wrong unit ${quote(unit)} for ${where}`,
   help: ({ accepted, suggestion }) =>
     suggestion === undefined
       ? `The units are ${listWords(accepted)}`
@@ -127,6 +137,6 @@ export const malformedText = message<{ where: string; found: string; expected: s
     "Names become names of folders and parts of cell ids, so they consist of letters, digits, dots, underscores and dashes " +
     "and start with a letter or a digit. Devices are a count and a kind, versions are those of Python packages, and " +
     "the keys of a memory map are device indices or cpu.",
-  message: ({ where, found }) => `Malformed text ${found} for ${where}`,
+  message: ({ where, found }) => `The text ${found} has the wrong form for ${where}`,
   help: ({ expected }) => `Write ${expected}`,
 });

@@ -4,8 +4,10 @@
  */
 export * as catalog from "./catalog.ts";
 export * as environment from "./environment.ts";
+export * as input from "./input.ts";
 export * as languageFile from "./language_file.ts";
 export * as languageMeaning from "./language_meaning.ts";
 export * as languageValue from "./language_value.ts";
 export * as plan from "./plan.ts";
+export * as report from "./report.ts";
 export * as run from "./run.ts";

@@ -20,7 +20,7 @@ interface Entry {
   readonly module?: Module;
 }
 
-/** Bytes of every module and parameter by full name, the root being "". Tied parameters count at each name. */
+/** Bytes of every module and parameter by full name, the root being "". */
 function moduleSizes(root: Module, elementBytes: number): Map<string, number> {
   const sizes = new Map<string, number>();
   for (const { name, parameter } of namedParameters(root)) {
@@ -112,11 +112,12 @@ export function balancedMemory(
   return result;
 }
 
-/** Names of modules without children. */
+/** Names of modules without children; one that only shares the parameters of others is not listed. */
 function leafModules(entry: Entry): string[] {
-  if (entry.module === undefined) return [];
-  if (entry.module.children.length === 0) return entry.module.parameters.length ? [entry.name] : [];
-  return children(entry).flatMap(leafModules);
+  const { name, module } = entry;
+  if (module === undefined) return [];
+  if (module.children.length > 0) return children(entry).flatMap(leafModules);
+  return module.parameters.some(({ tiedTo }) => tiedTo === undefined) ? [name] : [];
 }
 
 /** Size of the first module of each class that must not be split. */

@@ -7,7 +7,7 @@ export function launchDsInference(
   placement: Placement,
 ): StrategyLaunch {
   return {
-    argv: deepspeedArgv(placement.worldSize, "ds_inference_worker.py"),
+    argv: deepspeedArgv(context, placement.worldSize, "ds_inference_worker.py"),
     env: workerEnv(context),
   };
 }

@@ -16,6 +16,7 @@ export const dsInference: Strategy<DsInferenceSpec> = {
       streams: 1,
       devices: symmetricDevices(layout.ranks, context),
       checkpointReadBytes: layout.wholeBytes * layout.ranks,
+      mapsWeights: false,
       trace: (workload, sink) => traceDsInference(spec, context, layout, workload, sink),
     };
     return { value: placement, diagnostics };

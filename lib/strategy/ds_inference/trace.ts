@@ -7,6 +7,12 @@ import { traceStart } from "../start.ts";
 import { DTYPE_BYTES, type StrategyContext, type Workload } from "../strategy.ts";
 import type { DsInferenceLayout } from "./place.ts";
 
+/**
+ * Default `max_shard_size` of `save_pretrained` in 2022 ("10GB"): the most that the BLOOM scripts, which gave
+ * `init_inference` a model on meta tensors and the list of its files, held of the checkpoint at one time.
+ */
+const MAX_SHARD_BYTES = 10e9;
+
 /** Writes start, load, prefill and decode of rank 0. */
 export function traceDsInference(
   spec: DsInferenceSpec,
@@ -18,13 +24,14 @@ export function traceDsInference(
   traceStart(spec.use, context, 0, layout.ranks, sink);
   sink.beginPhase("load", 0);
   // from_pretrained gives each rank the whole model in host memory; init_inference cuts and moves it, then
-  // the whole one is dropped.
+  // the whole one is dropped. Kernel injection on meta tensors reads file by file instead.
   const host = context.hardware.device.type === "cpu" ? 0 : HOST;
+  const byFile = spec.kernelInject && !context.stack.runnable;
   const whole = sink.allocate({
     device: host,
-    name: "unsharded model",
+    name: byFile ? "checkpoint file" : "unsharded model",
     category: "weights",
-    bytes: layout.wholeBytes,
+    bytes: byFile ? Math.min(layout.wholeBytes, MAX_SHARD_BYTES) : layout.wholeBytes,
   });
   for (const { name, bytes } of layout.weights) {
     sink.allocate({ device: 0, name, category: "weights", bytes });

@@ -10,7 +10,7 @@ export function launchZero(
   placement: Placement,
 ): StrategyLaunch {
   return {
-    argv: deepspeedArgv(placement.worldSize, "ds_zero_worker.py"),
+    argv: deepspeedArgv(context, placement.worldSize, "ds_zero_worker.py"),
     env: workerEnv(context),
     deepspeedConfig: zeroConfig(spec, context.shape, placement.worldSize),
   };

@@ -16,6 +16,7 @@ export const dsZero: Strategy<DsZeroSpec> = {
       streams: layout.ranks,
       devices: symmetricDevices(layout.ranks, context),
       checkpointReadBytes: layout.wholeBytes * layout.ranks,
+      mapsWeights: false,
       trace: (workload, sink) => traceZero(spec, context, layout, workload, sink),
     };
     return { value: placement, diagnostics };

@@ -1,0 +1,77 @@
+/** `explain CODE` and `explain FILE CELL`. */
+import { DiagnosticError } from "../diagnostics/diagnostic.ts";
+import { unknownCell } from "../diagnostics/messages/plan.ts";
+import { cellNotNamed, unknownCode } from "../diagnostics/messages/report.ts";
+import { suggest } from "../diagnostics/suggest.ts";
+import type { CellSpec } from "../language/pipeline.ts";
+import type { PipelineInput } from "./input.ts";
+import { talkDiagnostics } from "./failures.ts";
+import { type CommonSettings, EXIT } from "./settings.ts";
+
+/** Arguments of `explain`. */
+export interface ExplainSettings extends CommonSettings {
+  /** A code, or the path of a pipeline file. */
+  readonly subject: string;
+  /** Id of a cell of that file. */
+  readonly cell?: string;
+}
+
+/**
+ * @returns 0, or 2 when the pipeline has a mistake.
+ * @throws DiagnosticError for an unknown code or cell.
+ */
+export function explainCommand(settings: ExplainSettings): Promise<number> {
+  const { subject, cell } = settings;
+  const isPath = cell !== undefined || /[./\\]/.test(subject);
+  return isPath ? explainFile(settings) : explainCode(settings);
+}
+
+async function explainCode({ subject, terminal }: ExplainSettings): Promise<number> {
+  const { findMessage, renderExplanation } = await import("../diagnostics/registry.ts");
+  const { entry, suggestion } = findMessage(subject);
+  if (entry === undefined) {
+    const hint = suggestion === undefined ? {} : { suggestion };
+    throw new DiagnosticError([unknownCode({ code: subject, ...hint })]);
+  }
+  terminal.write(renderExplanation(entry));
+  return EXIT.done;
+}
+
+async function explainFile({ subject, cell: id, terminal }: ExplainSettings): Promise<number> {
+  const { readPipeline, sourceOf } = await import("./input.ts");
+  const input = readPipeline(subject);
+  const cell = input.parsed === undefined ? undefined : findCell(input.parsed.cells, id, subject);
+  const { makePlan } = await import("./make_plan.ts");
+  const { plan, diagnostics } = await makePlan(input);
+  const told = diagnostics.filter(({ severity }) => severity !== "info");
+  talkDiagnostics(told, { terminal, source: sourceOf(input) });
+  const planned = plan?.cells.find((each) => each.id === cell?.id);
+  if (cell === undefined || planned === undefined) return EXIT.usage;
+  terminal.write(await explanation(input, cell, planned));
+  return EXIT.done;
+}
+
+function findCell(cells: readonly CellSpec[], id: string | undefined, path: string): CellSpec {
+  const ids = cells.map((cell) => cell.id);
+  if (id === undefined) throw new DiagnosticError([cellNotNamed({ path, cells: ids })]);
+  const cell = cells.find((each) => each.id === id);
+  if (cell !== undefined) return cell;
+  const suggestion = suggest(id, ids);
+  const hint = suggestion === undefined ? {} : { suggestion };
+  throw new DiagnosticError([unknownCell({ cell: id, ...hint })]);
+}
+
+async function explanation(
+  { parsed, path }: PipelineInput,
+  cell: CellSpec,
+  planned: Parameters<typeof import("./explain_view.ts")["cellDocument"]>[0],
+): Promise<string> {
+  const { planContext } = await import("./make_plan.ts");
+  const { phasePeaks } = await import("./phase_peaks.ts");
+  const { cellDocument } = await import("./explain_view.ts");
+  const { renderText } = await import("../report/document.ts");
+  const groups = parsed === undefined || planned.prediction.verdict === "invalid"
+    ? []
+    : phasePeaks(cell, parsed.pipeline, planContext(path));
+  return renderText(cellDocument(planned, groups));
+}

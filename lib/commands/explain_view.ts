@@ -1,0 +1,177 @@
+/** One cell's prediction in words: what limits it, and the terms of every device, phase by phase. */
+import { listWords } from "../diagnostics/quote.ts";
+import type { Interval, PlanCell, Prediction } from "../plan/plan.ts";
+import { formatBytes, formatMs, formatSeconds, plural } from "../report/bytes.ts";
+import type { Block } from "../report/document.ts";
+import { columnsOf } from "../report/table.ts";
+import type { Category, Phase } from "../trace/trace.ts";
+import type { DeviceGroup, PhasePeak } from "./phase_peaks.ts";
+
+const PHASE_NAMES: Readonly<Record<Phase, string>> = {
+  start: "start",
+  load: "loading",
+  prefill: "prefill (the prompt)",
+  decode: "decode (the new tokens)",
+};
+
+/** In the order in which a device fills up. */
+const TERMS: readonly (readonly [Category, string])[] = [
+  ["context", "context and libraries"],
+  ["weights", "weights"],
+  ["kv", "KV cache"],
+  ["activation", "activations"],
+  ["workspace", "workspace"],
+  ["communication", "communication"],
+];
+
+const BAR_WIDTH = 32;
+
+/** The whole explanation of a cell. */
+export function cellDocument(cell: PlanCell, groups: readonly DeviceGroup[]): Block[] {
+  return [
+    { kind: "title", text: `Prediction of ${cell.id}` },
+    { kind: "facts", facts: facts(cell) },
+    ...causeBlocks(cell.prediction),
+    ...groups.flatMap((group) => deviceBlocks(group, cell.prediction)),
+    ...hostBlocks(cell.prediction),
+  ];
+}
+
+function facts(cell: PlanCell): (readonly [string, string])[] {
+  const { prediction, strategy } = cell;
+  const { time } = prediction;
+  return [
+    ["verdict", verdictText(prediction)],
+    ["strategy", `${strategy.use} in ${strategy.dtype}`],
+    [
+      "workload",
+      `batch ${cell.batchSize}, ${cell.promptTokens} prompt tokens, ${cell.newTokens} new tokens`,
+    ],
+    ["limit", limitText(prediction)],
+    ...(time === null ? [] : [
+      ["load", intervalText(time.loadSeconds, formatSeconds)],
+      ["per token", intervalText(time.msPerToken, formatMs)],
+    ] as const),
+  ];
+}
+
+function verdictText({ verdict, oomProbability, largestBatch }: Prediction): string {
+  if (verdict === "invalid") return "invalid: this combination cannot be launched";
+  const percent = `${Math.round(100 * oomProbability)} % likely to run out of memory`;
+  const largest = largestBatch === null
+    ? "; no batch fits"
+    : largestBatch === undefined
+    ? ""
+    : `; the largest batch that fits is ${largestBatch}`;
+  return `${verdict}, ${percent}${largest}`;
+}
+
+function limitText({ limit, verdict }: Prediction): string {
+  if (limit === null) {
+    return verdict === "invalid" ? "none" : "none: no capacity is known";
+  }
+  const { resource, phase, needBytes, haveBytes } = limit;
+  const percent = Math.round(100 * needBytes / haveBytes);
+  return `${resource} in ${phase}: ${formatBytes(needBytes)} of ${
+    formatBytes(haveBytes)
+  }, ${percent} %`;
+}
+
+function intervalText({ low, mid, high }: Interval, format: (value: number) => string): string {
+  return `${format(mid)} (${format(low)} to ${format(high)})`;
+}
+
+function causeBlocks({ causes, verdict }: Prediction): Block[] {
+  if (causes.length === 0) return [];
+  const text = verdict === "invalid"
+    ? "Why it cannot be launched"
+    : "Why it does not fit, or may not";
+  return [
+    { kind: "heading", text },
+    { kind: "list", items: causes.map((cause) => ({ text: cause })) },
+  ];
+}
+
+function deviceBlocks({ indexes, phases }: DeviceGroup, prediction: Prediction): Block[] {
+  const device = prediction.devices.find(({ index }) => index === indexes[0]);
+  if (device === undefined) return [];
+  const { peakBytes, capacityBytes } = device;
+  const capacity = capacityBytes === null ? "" : ` of ${formatBytes(capacityBytes)}`;
+  const full = Math.max(capacityBytes ?? 0, ...phases.map(({ bytes }) => bytes));
+  return [
+    {
+      kind: "heading",
+      text: `${deviceNames(indexes)}: peak ${
+        intervalText(peakBytes, formatBytes)
+      }${capacity}, split by phase`,
+    },
+    {
+      kind: "table",
+      table: {
+        columns: [
+          ...columnsOf(["phase", "term"], 2),
+          ...columnsOf(["bytes", "sum"], 0),
+          ...columnsOf([capacityBytes === null ? "" : `up to ${formatBytes(full)}`]),
+        ],
+        rows: phases.flatMap((phase) => phaseRows(phase, full)),
+      },
+    },
+  ];
+}
+
+/** One row for each term, each bar beginning where the one before it ends; then the sum. */
+function phaseRows({ phase, bytes, byCategory }: PhasePeak, full: number): string[][] {
+  const terms = TERMS.filter(([category]) => byCategory[category] > 0);
+  let below = 0;
+  return terms.map(([category, name], index) => {
+    const from = below;
+    below += byCategory[category];
+    return [
+      index === 0 ? PHASE_NAMES[phase] : "",
+      name,
+      formatBytes(byCategory[category]),
+      index === terms.length - 1 ? formatBytes(bytes) : "",
+      bar(from, below, full),
+    ];
+  });
+}
+
+function bar(from: number, to: number, full: number): string {
+  const start = Math.round(from / full * BAR_WIDTH);
+  const end = Math.max(start + 1, Math.round(to / full * BAR_WIDTH));
+  return ".".repeat(start) + "#".repeat(end - start);
+}
+
+function deviceNames(indexes: readonly number[]): string {
+  if (indexes.length === 1) return `Device ${indexes[0]}`;
+  return `Devices ${listWords(ranges(indexes))}, each`;
+}
+
+/** `0 to 3` for what follows on each other. */
+function ranges(indexes: readonly number[]): string[] {
+  const found: [number, number][] = [];
+  for (const index of indexes) {
+    const last = found.at(-1);
+    if (last !== undefined && last[1] === index - 1) last[1] = index;
+    else found.push([index, index]);
+  }
+  return found.map(([first, last]) => first === last ? String(first) : `${first} to ${last}`);
+}
+
+function hostBlocks({ hosts }: Prediction): Block[] {
+  const [host] = hosts;
+  if (host === undefined) return [];
+  const capacity = host.capacityBytes === null ? "not known" : formatBytes(host.capacityBytes);
+  return [
+    { kind: "heading", text: `Host memory of ${plural(hosts.length, "node")}, each` },
+    {
+      kind: "facts",
+      facts: [
+        ["peak", intervalText(host.peakBytes, formatBytes)],
+        ["each rank", formatBytes(host.perRankBytes)],
+        ["pinned", formatBytes(host.pinnedBytes)],
+        ["capacity", capacity],
+      ],
+    },
+  ];
+}

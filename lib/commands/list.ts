@@ -1,0 +1,30 @@
+/** `ls WHAT`: the catalog as a table. */
+import { listHardware, listModels, listStacks } from "../catalog/list.ts";
+import { renderHardware, renderModels, renderStacks } from "../report/catalog_view.ts";
+import { putOut } from "./output.ts";
+import { EXIT, type OutputSettings } from "./settings.ts";
+
+/** What `ls` can list. */
+export type Listed = "models" | "hardware" | "stacks";
+
+/** Flags of `ls`. */
+export interface ListSettings extends OutputSettings {
+  readonly what: Listed;
+}
+
+/** @returns 0 */
+export function listCommand(settings: ListSettings): number {
+  putOut(listing(settings), settings);
+  return EXIT.done;
+}
+
+function listing({ what, format }: ListSettings): string {
+  switch (what) {
+    case "models":
+      return renderModels(listModels(), format);
+    case "hardware":
+      return renderHardware(listHardware(), format);
+    case "stacks":
+      return renderStacks(listStacks(), format);
+  }
+}

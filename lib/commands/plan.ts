@@ -1,0 +1,32 @@
+/** `plan FILE`: predicts every cell. */
+import { renderJson, renderPlan } from "../report/render.ts";
+import { talkDiagnostics } from "./failures.ts";
+import { readPipeline, sourceOf } from "./input.ts";
+import { makePlan } from "./make_plan.ts";
+import { putOut, writeFile } from "./output.ts";
+import { EXIT, type OutputSettings } from "./settings.ts";
+
+/** Flags of `plan`. */
+export interface PlanSettings extends OutputSettings {
+  /** Path of the pipeline file. */
+  readonly file: string;
+  /** File that the plan is saved to, for `run` to execute. */
+  readonly out?: string;
+  /** Exit 3 when a cell is predicted to run out of memory. */
+  readonly detailedExitcode: boolean;
+}
+
+/** @returns 0, 2 when the pipeline has a mistake, or 3 as `detailedExitcode` asks. */
+export async function planCommand(settings: PlanSettings): Promise<number> {
+  const { terminal, verbose, format, out } = settings;
+  const input = readPipeline(settings.file);
+  const { plan, diagnostics } = await makePlan(input);
+  // Notes are part of the printed plan; what has to be mended is said in any case.
+  const told = diagnostics.filter(({ severity }) => verbose || severity !== "info");
+  talkDiagnostics(told, { terminal, source: sourceOf(input) });
+  if (plan === undefined) return EXIT.usage;
+  if (out !== undefined) writeFile(out, renderJson(plan), { terminal });
+  putOut(renderPlan(plan, format), settings);
+  const oom = plan.cells.some(({ prediction }) => prediction.verdict === "oom");
+  return oom && settings.detailedExitcode ? EXIT.predictedOom : EXIT.done;
+}

@@ -1,0 +1,63 @@
+/** STW61x and STW62x: the commands report and explain. */
+import { message } from "../diagnostic.ts";
+import { quote } from "../quote.ts";
+
+/** Nothing is at the path of the run. */
+export const runMissing = message<{ path: string }>({
+  code: "STW611",
+  title: "The run folder does not exist",
+  explanation:
+    "report prints the tables of a run again, from the folder that the run wrote. Nothing is at the path that was " +
+    "given. run prints the path of its folder when it ends; without --out-dir it lies in the folder runs.",
+  message: ({ path }) => `There is no run folder ${quote(path, 200)}`,
+  help: () => "Look for it in the folder runs, or in the one that --out-dir named",
+});
+
+/** The folder has no results. */
+export const runWithoutResults = message<{ path: string }>({
+  code: "STW612",
+  title: "The folder has no results of a run",
+  explanation:
+    "A run writes results.json into its folder when it ends. This folder has none: it is not the folder of a run, or " +
+    "the run is still going on, or it was killed before it could end.",
+  message: ({ path }) => `The folder ${quote(path, 200)} has no results.json`,
+  help: () => "Name the folder of a run that has ended",
+});
+
+/** The results cannot be read, or are not results. */
+export const notResults = message<{ path: string; reason: string }>({
+  code: "STW613",
+  title: "The results of a run cannot be used",
+  explanation:
+    "results.json holds the plan of a run with a measurement beside each prediction. This file cannot be read, is not " +
+    "JSON, lacks a part that the tables show, or was written by a later version of the format. The message names the " +
+    "first part that is wrong.",
+  message: ({ path, reason }) => `Cannot use the results ${quote(path, 200)}: ${reason}`,
+  help: () =>
+    "Name the folder of a run of this version of Stowage, and leave its results.json as it is",
+});
+
+/** explain was given something that is no code. */
+export const unknownCode = message<{ code: string; suggestion?: string }>({
+  code: "STW621",
+  title: "Unknown diagnostic code",
+  explanation:
+    "Every error, warning and note has a code: STW and three digits, as STW104. explain tells what the code means and " +
+    "what to do. To explain a cell of a pipeline, give the file and the id of the cell.",
+  message: ({ code }) => `There is no diagnostic code ${quote(code)}`,
+  help: ({ suggestion }) =>
+    suggestion === undefined
+      ? "A code stands in brackets behind the word error, warning or info, such as STW104"
+      : `Did you mean ${suggestion}?`,
+});
+
+/** explain was given a file and no cell. */
+export const cellNotNamed = message<{ path: string; cells: readonly string[] }>({
+  code: "STW622",
+  title: "explain needs the id of a cell",
+  explanation:
+    "explain with a pipeline file tells the prediction of one cell term by term, so it needs the id of the cell: the " +
+    "name of the strategy and the axis values, as plan prints them in the first column.",
+  message: ({ path }) => `The file ${quote(path, 200)} stands without the id of a cell`,
+  help: ({ cells }) => `Add an id as plan prints it, such as ${quote(cells[0] ?? "", 200)}`,
+});

@@ -1,0 +1,67 @@
+/** One line for each thing that happens while a plan runs. Pure: the command decides where the lines go. */
+import { escapeUnsafe } from "../diagnostics/quote.ts";
+import type { PlanCell } from "../plan/plan.ts";
+import type { CellOutcome } from "../run/outcome.ts";
+import type { Progress } from "../run/run.ts";
+import { formatGib, formatMs, formatSeconds, plural } from "./bytes.ts";
+import { fullestDevice } from "./plan_view.ts";
+
+/** The line of a step, or nothing where a step says nothing new. */
+export function progressLine(progress: Progress): string | undefined {
+  switch (progress.kind) {
+    case "note":
+      return escapeUnsafe(progress.text);
+    case "folder":
+      return `run folder: ${escapeUnsafe(progress.folder)}`;
+    case "session":
+      return sessionLine(progress);
+    case "event":
+      return eventLine(progress);
+    case "outcome":
+      return outcomeLine(progress);
+  }
+}
+
+function sessionLine({ session, cells }: Extract<Progress, { kind: "session" }>): string {
+  const seconds = cells[0]?.prediction.time?.loadSeconds.mid;
+  const expected = seconds === undefined
+    ? ""
+    : `, predicted to be ready in ${formatSeconds(seconds)}`;
+  const processes = plural(session.worldSize, "process", "processes");
+  return `${session.id}: starting ${processes} for ${plural(cells.length, "cell")}${expected}`;
+}
+
+/** Of a session's events only that rank 0 is ready is news; cells are told by their outcome. */
+function eventLine({ session, event }: Extract<Progress, { kind: "event" }>): string | undefined {
+  if (event.event !== "loaded" || event.rank !== 0) return undefined;
+  return `${session.id}: ready after ${formatSeconds(event.loadSeconds)}`;
+}
+
+function outcomeLine(
+  { cell, outcome, done, total }: Extract<Progress, { kind: "outcome" }>,
+): string {
+  const count = `[${String(done).padStart(String(total).length)}/${total}]`;
+  return `${count} ${cell.id}: ${[outcome.status, ...details(cell, outcome)].join(", ")}`;
+}
+
+function details(cell: PlanCell, { status, measurement, message }: CellOutcome): string[] {
+  const parts: string[] = [];
+  const time = measurement?.time;
+  if (time) {
+    const predicted = cell.prediction.time?.msPerToken.mid;
+    const beside = predicted === undefined ? "" : ` (predicted ${formatMs(predicted)})`;
+    parts.push(`${formatMs(time.msPerToken)} per token${beside}`);
+  }
+  const peak = Math.max(0, ...measurement?.devices.map(({ peakBytes }) => peakBytes) ?? []);
+  const device = fullestDevice(cell.prediction);
+  if (peak > 0) {
+    const capacity = device?.capacityBytes;
+    const of = capacity === null || capacity === undefined ? "" : ` of ${formatGib(capacity)}`;
+    const predicted = device === undefined ? "" : ` (predicted ${formatGib(device.peakBytes.mid)})`;
+    parts.push(`peak ${formatGib(peak)}${of} GiB${predicted}`);
+  }
+  if (status !== "ok" && message !== null) {
+    parts.push(escapeUnsafe(message.split("\n")[0] ?? "").slice(0, 160));
+  }
+  return parts;
+}

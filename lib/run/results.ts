@@ -1,0 +1,56 @@
+/** `results.json` and its companions: the plan's cells with what was measured beside what was predicted. */
+import { join } from "node:path";
+import type { Plan } from "../plan/plan.ts";
+import { renderResults } from "../report/render.ts";
+import type { ReportedCell, ReportedResults } from "../report/results_shape.ts";
+import type { HostFacts } from "./host.ts";
+import type { CellOutcome } from "./outcome.ts";
+import { writeWhole } from "./run_folder.ts";
+
+/** What `run` returns and `results.json` holds. */
+export interface Results extends ReportedResults {
+  readonly run: RunFacts;
+  readonly cells: readonly ReportedCell[];
+}
+
+/** When and where a run took place. */
+export interface RunFacts {
+  /** Absolute. */
+  readonly folder: string;
+  /** ISO 8601, UTC. */
+  readonly startedAt: string;
+  readonly endedAt: string | null;
+  readonly interrupted: boolean;
+  readonly host: HostFacts;
+  /** Interpreter that ran the workers. */
+  readonly python: string;
+}
+
+/** A cell's outcome and where its log is. */
+export interface RecordedOutcome extends CellOutcome {
+  /** Relative to the run's folder. */
+  readonly logPath: string | null;
+}
+
+/** Puts the outcomes beside the predictions; a cell without one was skipped, for the reason of the plan. */
+export function assembleResults(
+  plan: Plan,
+  outcomes: ReadonlyMap<string, RecordedOutcome>,
+  run: RunFacts,
+): Results {
+  const cells = plan.cells.map((cell): ReportedCell => {
+    const outcome = outcomes.get(cell.id);
+    return outcome === undefined
+      ? { ...cell, status: "skipped", measurement: null, message: cell.reason, logPath: null }
+      : { ...cell, ...outcome };
+  });
+  return { ...plan, run, cells };
+}
+
+/** Writes `results.json`, `results.csv` and `results.md`. Throws what the system throws. */
+export function writeResults(results: Results): void {
+  const { folder } = results.run;
+  writeWhole(join(folder, "results.json"), renderResults(results, "json"));
+  writeWhole(join(folder, "results.csv"), renderResults(results, "csv"));
+  writeWhole(join(folder, "results.md"), renderResults(results, "markdown"));
+}

@@ -1,0 +1,1 @@
+"""What the workers of all strategies share. Importing it loads nothing but the standard library."""

@@ -1,0 +1,216 @@
+"""Runs the cells of a session on a loaded model: warm-up, timed cycles, peaks, tokens."""
+
+import gc
+import hashlib
+import importlib.metadata
+import os
+import sys
+import time
+import traceback
+
+import torch
+from transformers import LogitsProcessor, LogitsProcessorList
+
+from .failures import describe, is_out_of_memory
+from .inputs import make_inputs
+
+PACKAGES = ("torch", "transformers", "accelerate", "deepspeed", "safetensors", "tokenizers")
+
+
+class FirstTokenClock(LogitsProcessor):
+    """Notes when the logits of the first new token are there; makes no tensor."""
+
+    def __init__(self) -> None:
+        self.seconds = None
+
+    def __call__(self, input_ids, scores):
+        if self.seconds is None:
+            synchronize()
+            self.seconds = time.perf_counter()
+        return scores
+
+
+def run_session(session, load) -> None:
+    """Loads once, serves every cell, and says so. `load(session)` returns (model, input device)."""
+    imported_at = time.time()
+    session.events.emit(
+        "started",
+        pid=os.getpid(),
+        worldSize=session.world_size,
+        versions=installed_versions(),
+        deviceNames=device_names(session),
+    )
+    session.memory.begin()
+    try:
+        limit_gpu(session)
+        model, device = load(session)
+        model.eval()
+    except BaseException as error:  # noqa: B902 - whatever ends the load must be told
+        give_up(session, error, phase="load")
+    ready_at = time.time()
+    session.events.emit(
+        "loaded",
+        importSeconds=imported_at - session.request["startedAt"],
+        weightsSeconds=ready_at - imported_at,
+        loadSeconds=ready_at - session.request["startedAt"],
+        memory=session.memory.end(),
+    )
+
+    tokenizer = load_tokenizer(session)
+    for cell in session.request["cells"]:
+        session.memory.begin(cell["id"])
+        session.events.emit("cell_started", cellId=cell["id"])
+        failure = run_cell(session, model, tokenizer, cell, device)
+        if failure is not None:
+            recover_or_leave(session, cell, failure)
+        clean_up()
+    session.memory.stop()
+    session.events.emit("finished")
+
+
+def run_cell(session, model, tokenizer, cell, device):
+    """Emits `cell_finished` and returns None, or returns what went wrong.
+
+    A failure comes back as text, not as the exception: its traceback would keep every tensor of the cell alive.
+    """
+    phase = "warmup"
+    try:
+        ids, mask = make_inputs(session, tokenizer, cell, model.config.vocab_size, device)
+        benchmark = session.request["benchmark"]
+        for _ in range(benchmark["warmup"]):
+            generate(session, model, ids, mask, cell)
+        phase = "generate"
+        runs = [generate(session, model, ids, mask, cell) for _ in range(benchmark["cycles"])]
+        new_ids = runs[-1]["ids"]
+        session.events.emit(
+            "cell_finished",
+            cellId=cell["id"],
+            memory=session.memory.end(),
+            generateSeconds=[run["seconds"] for run in runs],
+            prefillSeconds=[run["prefill_seconds"] for run in runs],
+            newTokens=new_ids.shape[1],
+            tokenIds=new_ids[0].tolist(),
+            tokensSha256=hashlib.sha256(new_ids.contiguous().numpy().tobytes()).hexdigest(),
+        )
+        return None
+    except Exception as error:
+        traceback.print_exc()
+        status = "oom" if is_out_of_memory(error) else "crashed"
+        return {"status": status, "phase": phase, "message": describe(error)}
+
+
+def generate(session, model, ids, mask, cell) -> dict:
+    """One greedy `generate` of exactly `newTokens` tokens; ids of the new tokens come back on the host."""
+    clock = FirstTokenClock()
+    if session.world_size > 1:
+        torch.distributed.barrier()
+    synchronize()
+    started = time.perf_counter()
+    with torch.inference_mode():
+        output = model.generate(
+            input_ids=ids,
+            attention_mask=mask,
+            do_sample=False,
+            min_new_tokens=cell["newTokens"],
+            max_new_tokens=cell["newTokens"],
+            pad_token_id=pad_token_id(model.config),
+            logits_processor=LogitsProcessorList([clock]),
+        )
+    synchronize()
+    ended = time.perf_counter()
+    return {
+        "ids": output[:, ids.shape[1]:].cpu(),
+        "seconds": ended - started,
+        "prefill_seconds": clock.seconds - started,
+    }
+
+
+def recover_or_leave(session, cell, failure) -> None:
+    """Goes on after a failure where that is safe, else ends the process.
+
+    With several ranks the others may be waiting in a collective that this rank will never join.
+    """
+    recovered = session.world_size == 1 and failure["status"] == "oom"
+    session.events.emit(
+        "cell_failed",
+        cellId=cell["id"],
+        memory=session.memory.end(),
+        recovered=recovered,
+        **failure,
+    )
+    if not recovered:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(1)
+
+
+def give_up(session, error, phase) -> None:
+    """The session cannot go on."""
+    traceback.print_exception(error)
+    status = "oom" if is_out_of_memory(error) else "crashed"
+    session.events.emit(
+        "failed", status=status, phase=phase, message=describe(error), memory=session.memory.end()
+    )
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(1)
+
+
+def clean_up() -> None:
+    """Back to what loading left, so that one cell does not count for the next."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def synchronize() -> None:
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+
+
+def limit_gpu(session) -> None:
+    """Caps the allocator so that it and the context stay within the budget of the device."""
+    cap = session.request["deviceCapBytes"]
+    if not session.on_gpu or cap is None:
+        return
+    devices = [session.local_rank] if session.world_size > 1 else range(torch.cuda.device_count())
+    for device in devices:
+        free, total = torch.cuda.mem_get_info(device)
+        outside = total - free - torch.cuda.memory_reserved(device)
+        fraction = max(0.0, min(1.0, (cap - outside) / total))
+        torch.cuda.set_per_process_memory_fraction(fraction, device)
+
+
+def load_tokenizer(session):
+    """Only prompts that are texts need one."""
+    if session.request["prompts"]["source"] == "synthetic":
+        return None
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(session.request["model"]["path"])
+
+
+def pad_token_id(config) -> int:
+    """Hugging Face warns on each call, and picks the first end token, where a model has no padding token."""
+    if getattr(config, "pad_token_id", None) is not None:
+        return config.pad_token_id
+    end = getattr(config, "eos_token_id", None)
+    if isinstance(end, (list, tuple)):
+        return end[0]
+    return end if end is not None else 0
+
+
+def device_names(session) -> list:
+    if not session.on_gpu:
+        return ["cpu"]
+    return [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+
+
+def installed_versions() -> dict:
+    versions = {"python": ".".join(map(str, sys.version_info[:3]))}
+    for package in PACKAGES:
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return versions

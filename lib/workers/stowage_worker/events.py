@@ -1,0 +1,23 @@
+"""Events of one rank: one JSON object a line, appended and flushed at once, so that a kill loses none."""
+
+import json
+import threading
+import time
+from pathlib import Path
+
+
+class EventWriter:
+    """Appends to `events/rank-<N>.jsonl`. Safe to use from several threads."""
+
+    def __init__(self, path: Path, rank: int) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = path.open("ab", buffering=0)
+        self._rank = rank
+        self._lock = threading.Lock()
+
+    def emit(self, event: str, **values: object) -> None:
+        """Writes one event; `time` is Unix time in seconds."""
+        record = {"event": event, "rank": self._rank, "time": time.time(), **values}
+        line = json.dumps(record, separators=(",", ":")).encode() + b"\n"
+        with self._lock:
+            self._file.write(line)

@@ -1,0 +1,124 @@
+/**
+ * Plan what fits before you load it: predicts memory and time of serving a large language model with Hugging Face
+ * Accelerate, DeepSpeed-Inference and DeepSpeed ZeRO, from a pipeline file that names the model, the hardware,
+ * the strategies and a grid of batches. Needs no GPU, no Python and no network, and read permission alone.
+ *
+ * Every function returns what it found and everything that it has to say: mistakes of the pipeline are
+ * {@linkcode Diagnostic diagnostics}, never exceptions.
+ *
+ * @example Plan a pipeline and list what would run out of memory
+ * ```ts
+ * import { plan } from "@stowage/stowage";
+ *
+ * const { value, diagnostics } = await plan({
+ *   text: `
+ *     model: bigscience/bloom
+ *     hardware: jean-zay-a100-8
+ *     strategies: [accelerate, ds-zero]
+ *     grid: { batchSize: [1, 64, 128] }
+ *   `,
+ * });
+ *
+ * for (const { message } of diagnostics) console.log(message);
+ * for (const { id, prediction } of value?.cells ?? []) {
+ *   if (prediction.oomProbability > 0.5) console.log(id, prediction.causes);
+ * }
+ * ```
+ *
+ * @module
+ */
+import { fileURLToPath } from "node:url";
+import { parseText, type PipelineInput, readPipeline, sourceOf } from "./lib/commands/input.ts";
+import { makePlan, type PlanOptions } from "./lib/commands/make_plan.ts";
+import type { Diagnostic, Outcome } from "./lib/diagnostics/diagnostic.ts";
+import { type ParsedPipeline, parsePipeline } from "./lib/language/compile.ts";
+import { renderText } from "./lib/diagnostics/render.ts";
+import type { Plan } from "./lib/plan/plan.ts";
+
+export type {
+  Diagnostic,
+  Outcome,
+  Place,
+  Severity,
+  Span,
+  ValuePath,
+} from "./lib/diagnostics/diagnostic.ts";
+export type { FileReader, FileStat } from "./lib/catalog/files.ts";
+export type { ParsedPipeline } from "./lib/language/compile.ts";
+export type * from "./lib/language/pipeline.ts";
+export type { Places } from "./lib/language/places.ts";
+export type { PlanOptions } from "./lib/commands/make_plan.ts";
+export type * from "./lib/plan/plan.ts";
+export { OUTPUT_FORMATS, type OutputFormat, renderPlan } from "./lib/report/render.ts";
+export { VERSION } from "./lib/version.ts";
+
+/** A pipeline: the path of its file, or its text. */
+export type PipelineText = string | URL | {
+  readonly text: string;
+  /** What diagnostics and the plan call it, and where relative paths in it start. @default {"pipeline.yaml"} */
+  readonly path?: string;
+};
+
+/** Name of a pipeline that is given as text alone. */
+const UNNAMED = "pipeline.yaml";
+
+/**
+ * Parses the text of a pipeline: YAML 1.2, of which JSON is a part. Pure: reads no file and knows no catalog.
+ *
+ * @param options `path` is what diagnostics call the text; it names a pipeline that has no name.
+ * @returns The normalized pipeline with its cells, unless an error stands among the diagnostics.
+ */
+export function parse(
+  text: string,
+  options: { readonly path?: string } = {},
+): Outcome<ParsedPipeline> {
+  return parsePipeline({ text, path: options.path ?? UNNAMED });
+}
+
+/**
+ * Looks for mistakes that the pipeline alone shows, without the catalog.
+ *
+ * @param pipeline A path needs read permission for that file.
+ * @returns Everything that is wrong or worth knowing, in the order of the file; empty for a clean file.
+ */
+export function check(pipeline: PipelineText): readonly Diagnostic[] {
+  return read(pipeline).diagnostics;
+}
+
+/**
+ * Predicts every cell of a pipeline: memory by device and phase, time, the verdict and what would be launched.
+ *
+ * Needs read permission for the pipeline, for the model folder that it names, and for the worker scripts of this
+ * package, whose text is a part of every cell's key.
+ *
+ * @param options What is to be decided otherwise than the pipeline and the disk decide it.
+ * @returns The plan, unless an error stands among the diagnostics.
+ */
+export async function plan(
+  pipeline: PipelineText,
+  options: PlanOptions = {},
+): Promise<Outcome<Plan>> {
+  const { plan: value, diagnostics } = await makePlan(read(pipeline), options);
+  return { diagnostics, ...(value === undefined ? {} : { value }) };
+}
+
+/**
+ * Diagnostics as text for people, as the command line prints them: with an excerpt where the text is at hand.
+ *
+ * @param pipeline What the diagnostics are about; it is read again for the excerpts.
+ */
+export function renderDiagnostics(
+  diagnostics: readonly Diagnostic[],
+  pipeline?: PipelineText,
+): string {
+  return renderText(
+    diagnostics,
+    pipeline === undefined ? {} : { source: sourceOf(read(pipeline)) },
+  );
+}
+
+function read(pipeline: PipelineText): PipelineInput {
+  if (typeof pipeline === "string") return readPipeline(pipeline);
+  if (pipeline instanceof URL) return readPipeline(fileURLToPath(pipeline));
+  return parseText(pipeline.text, pipeline.path ?? UNNAMED);
+}

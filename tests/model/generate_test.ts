@@ -1,0 +1,88 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { PeakMemory } from "../../lib/memory/peak.ts";
+import { bloom } from "../../lib/model/bloom.ts";
+import { type Generation, traceGenerate } from "../../lib/model/generate.ts";
+import { plainExecution } from "../../lib/strategy/execution.ts";
+import { Recorder } from "../trace/recorder.ts";
+import { TINY } from "./shapes.ts";
+
+function record(changes: Partial<Generation>): Recorder {
+  const recorder = new Recorder();
+  const generation = {
+    batch: 2,
+    promptTokens: 5,
+    newTokens: 4,
+    elementBytes: 4,
+    tensorParallel: 1,
+    ...changes,
+  };
+  traceGenerate(bloom, TINY, generation, plainExecution(0), recorder);
+  return recorder;
+}
+
+function phasesOf(recorder: Recorder): string[] {
+  return recorder.events.flatMap((event) =>
+    event.kind === "phase" ? [`${event.phase} ${event.step}`] : []
+  );
+}
+
+Deno.test("the first token comes from the prefill, of the steps the first and the last are written", () => {
+  assert.deepEqual(phasesOf(record({ newTokens: 1 })), ["prefill 0"]);
+  assert.deepEqual(phasesOf(record({ newTokens: 2 })), ["prefill 0", "decode 1"]);
+  assert.deepEqual(phasesOf(record({ newTokens: 3 })), ["prefill 0", "decode 1", "decode 2"]);
+  assert.deepEqual(phasesOf(record({ newTokens: 100 })), ["prefill 0", "decode 1", "decode 99"]);
+});
+
+Deno.test("a generation frees all that it took", () => {
+  for (const newTokens of [1, 2, 3, 100]) {
+    assert.deepEqual([...record({ newTokens }).live.values()], [], `${newTokens} new tokens`);
+  }
+});
+
+Deno.test("the cache ends with every token but the last, which nothing reads any more", () => {
+  for (const newTokens of [1, 2, 3, 100]) {
+    const kv = record({ newTokens }).tensors().filter(({ category }) => category === "kv");
+    const tokens = 5 + newTokens - 1;
+    assert.equal(kv.at(-1)?.bytes, 2 * tokens * TINY.hiddenSize * 4);
+    assert.equal(Math.max(...kv.map(({ bytes }) => bytes)), kv.at(-1)?.bytes);
+  }
+});
+
+Deno.test("the scores of one step live through the forward pass of the next", () => {
+  const { events } = record({ newTokens: 2 });
+  const handles = events.flatMap((event) =>
+    event.kind === "allocate" && event.tensor.name === "next_token_scores" ? [event.handle] : []
+  );
+  const freed = events.findIndex((event) => event.kind === "free" && event.handle === handles[0]);
+  const secondLogits = events.findLastIndex((event) =>
+    event.kind === "allocate" && event.tensor.name === "logits"
+  );
+  assert.ok(freed > secondLogits);
+});
+
+Deno.test("writing two decode steps gives the same peak as writing all of them", () => {
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 1, max: 4 }),
+      fc.integer({ min: 1, max: 20 }),
+      fc.integer({ min: 1, max: 20 }),
+      fc.constantFrom(2, 4),
+      (batch, promptTokens, newTokens, elementBytes) => {
+        const written = new PeakMemory(1);
+        const generation = { batch, promptTokens, newTokens, elementBytes, tensorParallel: 1 };
+        traceGenerate(bloom, TINY, generation, plainExecution(0), written);
+        const ends = Array.from({ length: newTokens }, (_, index) => {
+          const partial = new PeakMemory(1);
+          const shorter = { ...generation, newTokens: index + 1 };
+          traceGenerate(bloom, TINY, shorter, plainExecution(0), partial);
+          // The buffers of the ids depend on the whole length.
+          const missing = 4 * batch * (newTokens - index - 1) * 8;
+          return partial.peak(0).bytes + missing;
+        });
+        assert.equal(written.peak(0).bytes, Math.max(...ends));
+      },
+    ),
+    { seed: 7, numRuns: 50 },
+  );
+});

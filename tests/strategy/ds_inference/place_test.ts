@@ -1,0 +1,94 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { namedParameters, parameterCount } from "../../../lib/model/module.ts";
+import { placeDsInference } from "../../../lib/strategy/ds_inference/place.ts";
+import { elements } from "../../../lib/trace/trace.ts";
+import { bloomShape } from "../../model/shapes.ts";
+import { CPU, dsInferenceSpec, strategyContext } from "../contexts.ts";
+
+type Spec = Parameters<typeof dsInferenceSpec>[0];
+type Hardware = Parameters<typeof strategyContext>[0];
+
+function layoutOf(spec: Spec, hardware: Hardware = {}) {
+  const { value, diagnostics } = placeDsInference(
+    dsInferenceSpec(spec),
+    strategyContext(hardware),
+  );
+  assert.ok(value, JSON.stringify(diagnostics));
+  return value;
+}
+
+function problems(spec: Spec, hardware: Hardware = {}) {
+  const { value, diagnostics } = placeDsInference(
+    dsInferenceSpec(spec),
+    strategyContext(hardware),
+  );
+  assert.equal(value, undefined);
+  return diagnostics.map(({ code, path }) => [code, path]);
+}
+
+Deno.test("the shards of all ranks are the model, but for what each rank keeps whole", () => {
+  fc.assert(
+    fc.property(
+      fc.constantFrom(1, 2, 4, 8),
+      fc.integer({ min: 1, max: 4 }),
+      fc.integer({ min: 1, max: 8 }),
+      (ranks, layers, width) => {
+        const shape = bloomShape({
+          vocab_size: 1000,
+          hidden_size: 8 * width,
+          n_layer: layers,
+          n_head: 8,
+        });
+        const hardware = { shape, deviceCount: ranks };
+        const { weights } = layoutOf({ kernelInject: true }, hardware);
+        const held = weights.reduce((sum, { bytes }) => sum + bytes, 0);
+        // Kept whole: embedding, norms, and the biases of row-parallel layers.
+        const kept = [...namedParameters(strategyContext(hardware).root)]
+          .filter(({ parameter, module, name }) =>
+            parameter.tiedTo === undefined &&
+            (module.parallel === undefined || module.parallel === "row" && name.endsWith("bias"))
+          )
+          .reduce((sum, { parameter }) => sum + elements(parameter.shape) * 2, 0);
+        const whole = 2 * parameterCount(strategyContext(hardware).root);
+        assert.equal(ranks * held - (ranks - 1) * kept, whole);
+      },
+    ),
+    { seed: 3, numRuns: 50 },
+  );
+});
+
+Deno.test("AutoTP cuts a copy of the tied head by its inputs, kernels use the embedding", () => {
+  const split = layoutOf({ kernelInject: false });
+  const head = split.weights.find(({ name }) => name === "lm_head.weight");
+  assert.equal(split.lmHeadSplit, true);
+  assert.equal(head?.bytes, 1000 * 64 * 2 / 2);
+  for (const layout of [layoutOf({ kernelInject: true }), layoutOf({}, { deviceCount: 1 })]) {
+    assert.equal(layout.lmHeadSplit, false);
+    assert.ok(!layout.weights.some(({ name }) => name === "lm_head.weight"));
+  }
+});
+
+Deno.test("every device is a rank unless told otherwise", () => {
+  assert.equal(layoutOf({}, { deviceCount: 2, nodes: 2 }).ranks, 4);
+  assert.equal(layoutOf({ tensorParallel: 2 }, { deviceCount: 4 }).ranks, 2);
+});
+
+Deno.test("the heads must divide evenly, and the devices suffice", () => {
+  assert.deepEqual(problems({ tensorParallel: 3 }, { deviceCount: 4 }), [
+    ["STW303", ["tensorParallel"]],
+  ]);
+  assert.deepEqual(problems({ tensorParallel: 4 }, { deviceCount: 2 }), [
+    ["STW304", ["tensorParallel"]],
+  ]);
+  assert.deepEqual(problems({ tensorParallel: 8 }, { deviceCount: 2 }).map(([code]) => code), [
+    "STW304",
+    "STW303",
+  ]);
+});
+
+Deno.test("kernels need a GPU", () => {
+  assert.deepEqual(problems({ kernelInject: true }, { device: CPU }), [
+    ["STW307", ["kernelInject"]],
+  ]);
+});

@@ -1,0 +1,96 @@
+import assert from "node:assert/strict";
+import { NVME_BUFFER_ELEMENTS, zeroConfig } from "../../../lib/strategy/ds_zero/config.ts";
+import { catalogShape } from "../../model/shapes.ts";
+import { dsZeroSpec, SHAPE } from "../contexts.ts";
+
+Deno.test("the configuration is that of the BLOOM scripts, with bucket sizes from the hidden size", () => {
+  const { hiddenSize } = SHAPE;
+  assert.deepEqual(zeroConfig(dsZeroSpec({ dtype: "bfloat16" }), SHAPE, 8), {
+    bf16: { enabled: true },
+    zero_optimization: {
+      stage: 3,
+      overlap_comm: true,
+      contiguous_gradients: true,
+      reduce_bucket_size: hiddenSize * hiddenSize,
+      stage3_prefetch_bucket_size: Math.floor(0.9 * hiddenSize * hiddenSize),
+      stage3_param_persistence_threshold: 0,
+    },
+    steps_per_print: 2000,
+    train_batch_size: 8,
+    train_micro_batch_size_per_gpu: 1,
+    wall_clock_breakdown: false,
+  });
+});
+
+Deno.test("bucket sizes are whole numbers for every model of the catalog", () => {
+  for (const name of ["bigscience/bloom-560m", "bigscience/bloom-3b", "bigscience/bloom"]) {
+    const shape = catalogShape(name);
+    const config = zeroConfig(dsZeroSpec(), shape, 1);
+    const { reduce_bucket_size, stage3_prefetch_bucket_size } = config["zero_optimization"] as {
+      reduce_bucket_size: number;
+      stage3_prefetch_bucket_size: number;
+    };
+    assert.equal(reduce_bucket_size, shape.hiddenSize ** 2);
+    assert.ok(Number.isInteger(stage3_prefetch_bucket_size));
+    assert.ok(Math.abs(stage3_prefetch_bucket_size - 0.9 * shape.hiddenSize ** 2) < 1);
+  }
+});
+
+Deno.test("only half precisions are switched on", () => {
+  const of = (dtype: "float16" | "float32") => zeroConfig(dsZeroSpec({ dtype }), SHAPE, 1);
+  assert.deepEqual(of("float16")["fp16"], { enabled: true });
+  assert.ok(!("fp16" in of("float32")) && !("bf16" in of("float32")));
+});
+
+Deno.test("offload names the device, whether memory is pinned, and the path of a drive", () => {
+  const offload = (changes: Parameters<typeof dsZeroSpec>[0]) =>
+    (zeroConfig(dsZeroSpec(changes), SHAPE, 1)["zero_optimization"] as Record<string, unknown>)[
+      "offload_param"
+    ];
+  assert.equal(offload({}), undefined);
+  assert.deepEqual(offload({ offload: "cpu", pinMemory: false }), {
+    device: "cpu",
+    pin_memory: false,
+  });
+  assert.deepEqual(offload({ offload: "nvme", nvmePath: "/nvme" }), {
+    device: "nvme",
+    pin_memory: true,
+    nvme_path: "/nvme",
+    buffer_size: NVME_BUFFER_ELEMENTS,
+  });
+});
+
+Deno.test("a buffer of the drive holds the largest parameter of the largest model", () => {
+  const { vocabSize, hiddenSize } = catalogShape("bigscience/bloom");
+  assert.ok(NVME_BUFFER_ELEMENTS >= vocabSize * hiddenSize);
+});
+
+Deno.test("the user's own keys are merged over, objects key by key", () => {
+  const config = zeroConfig(
+    dsZeroSpec({
+      config: {
+        steps_per_print: 1,
+        zero_optimization: { stage3_param_persistence_threshold: 100, sub_group_size: 5 },
+        aio: { block_size: 3 },
+        bf16: null,
+      },
+    }),
+    SHAPE,
+    2,
+  );
+  const zero = config["zero_optimization"] as Record<string, unknown>;
+  assert.equal(config["steps_per_print"], 1);
+  assert.equal(config["train_batch_size"], 2);
+  assert.equal(zero["stage"], 3);
+  assert.equal(zero["stage3_param_persistence_threshold"], 100);
+  assert.equal(zero["sub_group_size"], 5);
+  assert.deepEqual(config["aio"], { block_size: 3 });
+  assert.equal(config["bf16"], null);
+});
+
+Deno.test("a hostile key of the user does not reach the prototype of objects", () => {
+  const hostile = JSON.parse('{"__proto__": {"polluted": true}}');
+  const config = zeroConfig(dsZeroSpec({ config: hostile }), SHAPE, 1);
+  assert.equal(({} as Record<string, unknown>)["polluted"], undefined);
+  assert.equal(config["polluted"], undefined);
+});

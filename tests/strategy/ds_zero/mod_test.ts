@@ -1,0 +1,90 @@
+import assert from "node:assert/strict";
+import { PeakMemory } from "../../../lib/memory/peak.ts";
+import { parameterCount } from "../../../lib/model/module.ts";
+import { dsZero } from "../../../lib/strategy/ds_zero/mod.ts";
+import { HOST } from "../../../lib/trace/trace.ts";
+import { Recorder } from "../../trace/recorder.ts";
+import { dsZeroSpec, strategyContext } from "../contexts.ts";
+
+const WORKLOAD = { batchSize: 1, promptTokens: 4, newTokens: 3 };
+
+function place(
+  changes: Parameters<typeof dsZeroSpec>[0] = {},
+  hardware: Parameters<typeof strategyContext>[0] = {},
+) {
+  const context = strategyContext({ use: "ds-zero", ...hardware });
+  const { value } = dsZero.place(dsZeroSpec(changes), context);
+  assert.ok(value);
+  return value;
+}
+
+function trace(...parameters: Parameters<typeof place>): Recorder {
+  const recorder = new Recorder();
+  place(...parameters).trace(WORKLOAD, recorder);
+  return recorder;
+}
+
+Deno.test("every rank is a stream and reads the whole checkpoint", () => {
+  const { worldSize, streams, devices, checkpointReadBytes } = place({}, { deviceCount: 4 });
+  assert.deepEqual([worldSize, streams, devices.length], [4, 4, 4]);
+  assert.equal(checkpointReadBytes, 4 * 2 * parameterCount(strategyContext().root));
+});
+
+Deno.test("a parameter is made whole before its part is kept, so loading peaks at the largest", () => {
+  const memory = new PeakMemory(1);
+  place({}, { deviceCount: 4 }).trace(WORKLOAD, memory);
+  const wholeBytes = 2 * parameterCount(strategyContext().root);
+  const { weights } = memory.peak(0, ["load"]).byCategory;
+  assert.ok(weights < wholeBytes / 4 + 1.01 * 1000 * 64 * 2);
+  assert.ok(weights >= 1000 * 64 * 2);
+  assert.equal(memory.peak(0, ["decode"]).byCategory.weights, wholeBytes / 4);
+});
+
+Deno.test("each module gathers its weights and drops them", () => {
+  const recorder = trace();
+  const gathered = recorder.tensors().filter(({ name }) => name.endsWith("(gathered)"));
+  assert.ok(gathered.length > 0);
+  assert.ok(![...recorder.live.values()].some(({ name }) => name.endsWith("(gathered)")));
+  const up = gathered.find(({ name }) => name.startsWith("transformer.h.0.mlp.dense_h_to_4h"));
+  assert.equal(up?.bytes, (64 * 256 + 256) * 2);
+});
+
+Deno.test("a gather brings the parts of the other ranks over the link of the devices", () => {
+  const gather = trace({}, { deviceCount: 4 }).operations().find(({ name }) =>
+    name === "all_gather"
+  );
+  assert.equal(gather?.link, "device");
+  assert.equal(gather?.linkBytes, (gather?.bytes ?? 0) * 3 / 4);
+});
+
+Deno.test("the tied head gathers the embedding once more", () => {
+  const heads = trace().tensors().filter(({ name }) => name === "lm_head (gathered)");
+  assert.equal(heads[0]?.bytes, 1000 * 64 * 2);
+});
+
+Deno.test("one rank without offload holds its parameters whole and gathers nothing", () => {
+  const names = trace({}, { deviceCount: 1 }).operations().map(({ name }) => name);
+  assert.ok(!names.includes("all_gather"));
+});
+
+Deno.test("offloaded weights are in host memory and come over the host's link", () => {
+  const recorder = trace({ offload: "cpu", pinMemory: false }, { deviceCount: 1 });
+  const host = recorder.tensors().filter(({ device, category }) =>
+    device === HOST && category === "weights"
+  );
+  assert.equal(
+    host.reduce((sum, { bytes }) => sum + bytes, 0),
+    2 * parameterCount(strategyContext().root),
+  );
+  const gather = recorder.operations().find(({ name }) => name === "all_gather");
+  assert.equal(gather?.link, "host");
+});
+
+Deno.test("the session starts with the DeepSpeed launcher and its configuration", () => {
+  const context = strategyContext({ use: "ds-zero" });
+  const launch = dsZero.launch(dsZeroSpec(), context, place());
+  assert.equal(launch.argv[4], "2");
+  assert.ok(launch.argv.includes("{workers}/ds_zero_worker.py"));
+  assert.equal(launch.env["HF_HUB_OFFLINE"], "1");
+  assert.equal(launch.deepspeedConfig?.["train_batch_size"], 2);
+});
