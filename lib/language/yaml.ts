@@ -2,6 +2,7 @@
  * YAML 1.2 with source positions; the only module that knows the YAML library. It turns a text into nodes:
  * mappings, lists, scalars and aliases with their spans. What they mean is for `yaml_value.ts`.
  */
+import process from "node:process";
 import {
   Composer,
   type CST,
@@ -151,6 +152,20 @@ interface Composed {
   readonly tokens: readonly CST.Token[];
 }
 
+/**
+ * The library looks into the environment for switches that make it print what it parses. Parsing needs
+ * neither that output nor the permission to read the environment.
+ */
+function withoutEnvironment<T>(work: () => T): T {
+  const environment = process.env;
+  process.env = {};
+  try {
+    return work();
+  } finally {
+    process.env = environment;
+  }
+}
+
 function compose(text: string, file: string): Outcome<Composed> {
   const tokens = [...new Parser().parse(text)];
   for (const token of tokens) {
@@ -183,7 +198,7 @@ export function parseYaml(text: string, file: string): Outcome<SourceNode> {
   if (nul !== -1) {
     return { diagnostics: [messages.notText({ reason: "it has NUL characters" }, { file })] };
   }
-  const composed = compose(text, file);
+  const composed = withoutEnvironment(() => compose(text, file));
   if (composed.value === undefined) return { diagnostics: composed.diagnostics };
   const { documents, tokens } = composed.value;
   const errors = firstOfLines(documents.flatMap(errorsOf), text);
@@ -199,7 +214,7 @@ export function parseYaml(text: string, file: string): Outcome<SourceNode> {
   const [document, second] = documents;
   if (second !== undefined) {
     const start = second.range?.[0] ?? 0;
-    const place = { file, span: { start, end: start + 1 } };
+    const place = { file, span: { start, end: start + (text.startsWith("---", start) ? 3 : 1) } };
     return { diagnostics: [messages.severalDocuments({}, place)] };
   }
   const root = toSourceNode(document?.contents, 0);

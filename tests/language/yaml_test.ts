@@ -134,7 +134,7 @@ Deno.test("a tag is refused, whether the library knows it or not", () => {
 });
 
 Deno.test("the second of several documents is marked", () => {
-  assert.deepEqual(marked("a: 1\n---\nb: 2\n"), { code: "STW105", text: "-" });
+  assert.deepEqual(marked("a: 1\n---\nb: 2\n"), { code: "STW105", text: "---" });
 });
 
 Deno.test("files without a value are empty", () => {

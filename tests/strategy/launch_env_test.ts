@@ -10,20 +10,28 @@ Deno.test("workers ask no hub and share the cores", () => {
   });
 });
 
-Deno.test("on cpu devices DeepSpeed is told that there is no GPU", () => {
-  assert.equal(workerEnv(strategyContext({ device: CPU }))["DS_ACCELERATOR"], "cpu");
+Deno.test("on cpu devices DeepSpeed is told that there is no GPU, and freed memory goes back at once", () => {
+  const env = workerEnv(strategyContext({ device: CPU }));
+  assert.equal(env["DS_ACCELERATOR"], "cpu");
+  assert.equal(env["MALLOC_MMAP_THRESHOLD_"], "131072");
+  assert.equal(env["MALLOC_TRIM_THRESHOLD_"], "131072");
 });
 
-Deno.test("the DeepSpeed launcher starts one process per rank", () => {
-  assert.deepEqual(deepspeedArgv(8, "ds_zero_worker.py"), [
+Deno.test("the DeepSpeed launcher takes the GPUs that are named when it is started", () => {
+  assert.deepEqual(deepspeedArgv(strategyContext(), 8, "ds_zero_worker.py"), [
     "{python}",
     "-m",
     "deepspeed.launcher.runner",
-    "--num_gpus",
-    "8",
+    "--include",
+    "localhost:{devices}",
     "--master_port",
     "{port}",
     "{workers}/ds_zero_worker.py",
     "{session}/request.json",
   ]);
+});
+
+Deno.test("on cpu devices the DeepSpeed launcher is given a number of processes", () => {
+  const argv = deepspeedArgv(strategyContext({ device: CPU }), 2, "ds_zero_worker.py");
+  assert.deepEqual(argv.slice(3, 5), ["--num_gpus", "2"]);
 });

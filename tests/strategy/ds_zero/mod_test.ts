@@ -83,7 +83,6 @@ Deno.test("offloaded weights are in host memory and come over the host's link", 
 Deno.test("the session starts with the DeepSpeed launcher and its configuration", () => {
   const context = strategyContext({ use: "ds-zero" });
   const launch = dsZero.launch(dsZeroSpec(), context, place());
-  assert.equal(launch.argv[4], "2");
   assert.ok(launch.argv.includes("{workers}/ds_zero_worker.py"));
   assert.equal(launch.env["HF_HUB_OFFLINE"], "1");
   assert.equal(launch.deepspeedConfig?.["train_batch_size"], 2);
