@@ -4,6 +4,7 @@
  */
 // @ts-types="@types/nunjucks"
 import nunjucks from "nunjucks";
+import { escapeMarkdown } from "../report/table.ts";
 
 const environment = new nunjucks.Environment(null, {
   autoescape: false, // shell and JSON files: HTML escapes would corrupt them; the filters below quote instead
@@ -14,6 +15,7 @@ const environment = new nunjucks.Environment(null, {
 environment.addFilter("shq", shellQuote);
 environment.addFilter("json", (value: unknown) => JSON.stringify(value, null, 2));
 environment.addFilter("comment", oneLine);
+environment.addFilter("md", (value: unknown) => escapeMarkdown(oneLine(value)));
 
 /** Fills a template. Throws when a value that it names is missing. */
 export function renderTemplate(
@@ -32,8 +34,7 @@ export function shellQuote(value: unknown): string {
   return `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
-/** Makes a value safe within a one-line comment: no line ends, no control characters. */
+/** Makes a value safe within a one-line comment: no line ends, no controls, nothing that reorders the line. */
 export function oneLine(value: unknown): string {
-  // deno-lint-ignore no-control-regex
-  return String(value).replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, " ");
+  return String(value).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, " ");
 }

@@ -120,7 +120,12 @@ function cellKeyBase(
   return {
     formatVersion: FORMAT_VERSION,
     model: [model.config, model.weights, model.weightsPath ?? null],
-    device: hardware.device.kind,
+    hardware: [
+      hardware.device.kind,
+      hardware.device.memoryBytes,
+      hardware.deviceCount,
+      hardware.nodes,
+    ],
     stack: stack.versions,
     generate: pipeline.generate,
     prompts: [pipeline.prompts.source, prompts.texts],
@@ -143,13 +148,14 @@ function planCell(
     ...workloadMistakes(cell, configuration),
   ];
   const { placement } = configuration;
+  const { name: _, ...options } = cell.strategy;
   const prediction = placement === undefined || mistakes.length > 0
     ? invalidPrediction(mistakes.map(({ message }) => message))
     : predict(cell, configuration, placement, context);
   return {
     planCell: {
       id: cell.id,
-      key: hashJson([keyBase, cell.strategy, cell.batchSize, cell.promptTokens, cell.newTokens]),
+      key: hashJson([keyBase, options, cell.batchSize, cell.promptTokens, cell.newTokens]),
       strategy: cell.strategy,
       axes: cell.axes,
       model: pipeline.model.name,
@@ -162,7 +168,7 @@ function planCell(
     },
     // A combination that an axis made impossible is an invalid cell; one that was written is a mistake.
     diagnostics: mistakes
-      .filter(({ path }) => !cameFromAxis(path?.[0], cell))
+      .filter(({ path }) => !cameFromAxis(path?.[0], cell, pipeline))
       .map((mistake) => ({
         ...mistake,
         path: mistake.path?.[0] === "model"
@@ -172,9 +178,18 @@ function planCell(
   };
 }
 
-function cameFromAxis(option: string | number | undefined, cell: CellSpec): boolean {
+/** Axes of the work itself, not of a strategy. */
+const WORK_AXES: readonly string[] = ["batchSize", "promptTokens", "newTokens"];
+
+/** Whether the grid gave the option its value, or, for a mistake of no option, varies the sizes of the work. */
+function cameFromAxis(
+  option: string | number | undefined,
+  cell: CellSpec,
+  { grid }: Pipeline,
+): boolean {
   if (option !== undefined) return Object.hasOwn(cell.axes, option);
-  return ["promptTokens", "newTokens", "batchSize"].some((axis) => Object.hasOwn(cell.axes, axis));
+  return grid.include.length > 0 ||
+    grid.axes.some(({ name, values }) => WORK_AXES.includes(name) && values.length > 1);
 }
 
 function inputs(

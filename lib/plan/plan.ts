@@ -238,7 +238,7 @@ export interface DevicePrediction {
   readonly activationBytes: number;
   /** Workspaces of libraries, at that moment. */
   readonly workspaceBytes: number;
-  /** CUDA context, or on a `cpu` device the interpreter and the libraries. */
+  /** CUDA context and NCCL buffers, or on a `cpu` device the interpreter and the libraries. */
   readonly contextBytes: number;
   /** Buffers of collectives and gathered parameters, at that moment. */
   readonly communicationBytes: number;

@@ -58,7 +58,7 @@ function readNeed(memory: PeakMemory, placement: Placement, context: StrategyCon
     const peak = memory.peak(traced);
     const after = memory.peak(traced, AFTER_LOADING);
     const loading = memory.peak(traced, ["load"]);
-    const outside = peak.byCategory.context + peak.byCategory.workspace;
+    const outside = after.byCategory.context + after.byCategory.workspace;
     return {
       index,
       node,
@@ -94,7 +94,8 @@ function readHosts(
   const perRankBytes = isCpu
     ? residentBytes(memory.peak(0), placement, context)
     : memory.peak(HOST).bytes;
-  const pinnedBytes = isCpu ? 0 : memory.peakOf(HOST, "workspace");
+  const pinnedBytes = isCpu ? 0 : memory.peakOf(HOST, "workspace") +
+    (placement.pinsWeights ? memory.peakOf(HOST, "weights") : 0);
   return nodes.map((node) => {
     const ranks = placement.worldSize === 1
       ? 1

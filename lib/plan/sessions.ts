@@ -18,14 +18,12 @@ export async function makeSessions(
   const groups = Map.groupBy(planned, ({ configuration }) => configuration);
   const sessions: PlanSession[] = [];
   const sessionOf = new Map<string, string>();
-  const names = new Map<string, number>();
+  const ids = new Set<string>();
   for (const [configuration, members] of groups) {
     const valid = members.filter(({ planCell }) => planCell.prediction.verdict !== "invalid");
     if (valid.length === 0 || configuration.placement === undefined) continue;
-    const { name } = configuration.spec;
-    const count = (names.get(name) ?? 0) + 1;
-    names.set(name, count);
-    const id = count === 1 ? name : `${name}-${count}`;
+    const id = freeId(configuration.spec.name, ids);
+    ids.add(id);
     const cellIds = valid
       .map(({ planCell }) => planCell)
       .sort((a, b) => needOf(a) - needOf(b))
@@ -34,6 +32,13 @@ export async function makeSessions(
     sessions.push(await makeSession(id, configuration, cellIds));
   }
   return { sessions, sessionOf };
+}
+
+/** The name, or the name with the first number that is free: a strategy may be called like a numbered session. */
+function freeId(name: string, taken: ReadonlySet<string>): string {
+  let id = name;
+  for (let number = 2; taken.has(id); number++) id = `${name}-${number}`;
+  return id;
 }
 
 function needOf({ prediction }: PlanCell): number {

@@ -32,8 +32,9 @@ export function traceStart(
     bytes: facts.cudaContextBytes,
   });
   if (worldSize > 1) {
+    // Not of PyTorch's allocator, so they belong to the context as the libraries do.
     const bytes = facts.ncclBytes;
-    sink.allocate({ device, name: "NCCL buffers", category: "communication", bytes });
+    sink.allocate({ device, name: "NCCL buffers", category: "context", bytes });
   }
   if (device === 0) {
     const bytes = facts.hostBaseBytes[use];

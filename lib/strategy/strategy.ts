@@ -49,6 +49,8 @@ export interface Placement {
   readonly checkpointReadBytes: number;
   /** Whether the weights stay mapped from their file: a cpu device then holds them, the private memory of the host does not. */
   readonly mapsWeights: boolean;
+  /** Whether weights that are kept on the host are in pinned memory. */
+  readonly pinsWeights: boolean;
   /** Writes all phases of one process, host included. */
   trace(workload: Workload, sink: TraceSink): void;
 }

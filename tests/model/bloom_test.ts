@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { PeakMemory } from "../../lib/memory/peak.ts";
 import { bloom } from "../../lib/model/bloom.ts";
 import { namedParameters, parameterCount } from "../../lib/model/module.ts";
 import { Recorder } from "../trace/recorder.ts";
@@ -100,6 +101,32 @@ Deno.test("tensor parallelism divides the cache", () => {
     kv.reduce((sum, { bytes }) => sum + bytes, 0),
     2 * 5 * 2 * TINY.layers * TINY.hiddenSize * 4 / 2,
   );
+});
+
+Deno.test("a long prefill peaks in the attention of a layer, beside the probabilities of the one before", () => {
+  function peakOf(elementBytes: number) {
+    const memory = new PeakMemory(1);
+    memory.beginPhase("prefill");
+    const prefill = pass({ batch: 2, query: 50, elementBytes });
+    bloom.forward(TINY, prefill, notingExecution().execution, memory);
+    return memory.peak(0).byCategory;
+  }
+  const [batch, query, hidden, heads, layers] = [2, 50, 16, 4, 3];
+  for (const elementBytes of [2, 4]) {
+    const hiddenBytes = batch * query * hidden * elementBytes;
+    const scoresBytes = batch * heads * query * query * elementBytes;
+    const alibiBytes = batch * heads * query * elementBytes;
+    const maskBytes = batch * query * query * elementBytes;
+    // Scores, masked scores, probabilities and those of the layer before; in half precision the peak is in the
+    // softmax, with its float32 result beside the cast. In float32 it is at the end of the attention.
+    const scores = (elementBytes === 2 ? 4 + 2 : 4) * scoresBytes;
+    // Embeddings, residual, norm, query_key_value (3) and the copy of the query; at the end also the merged heads,
+    // the output of dense and its sum with the residual.
+    const hiddens = (elementBytes === 2 ? 7 : 10) * hiddenBytes;
+    const { activation, kv } = peakOf(elementBytes);
+    assert.equal(activation, hiddens + scores + alibiBytes + maskBytes);
+    assert.equal(kv, 2 * layers * hiddenBytes);
+  }
 });
 
 Deno.test("a decode step replaces the cache by one that is a token longer", () => {

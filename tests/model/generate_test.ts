@@ -49,6 +49,17 @@ Deno.test("the cache ends with every token but the last, which nothing reads any
   }
 });
 
+Deno.test("a token is picked from float32 scores of the last position, whatever the dtype", () => {
+  for (const elementBytes of [2, 4]) {
+    const scores = record({ elementBytes }).tensors().filter(({ name }) =>
+      name.startsWith("next_token_") || name.startsWith("min_")
+    );
+    // A copy of the logits, and a clone and a result for each of the two processors; prefill and two steps.
+    assert.equal(scores.length, 3 * 5);
+    for (const { bytes } of scores) assert.equal(bytes, 2 * 100 * 4);
+  }
+});
+
 Deno.test("the scores of one step live through the forward pass of the next", () => {
   const { events } = record({ newTokens: 2 });
   const handles = events.flatMap((event) =>

@@ -116,7 +116,7 @@ Deno.test("the fullest device is the one that is nearest to its capacity", () =>
     { ...first, index: 1, peakBytes: interval(50), capacityBytes: 60 },
   ];
   assert.equal(fullestDevice({ ...prediction, devices })?.index, 1);
-  const unlimited = devices.map((device) => ({ ...device, capacityBytes: null }));
+  const unlimited = devices.toReversed().map((device) => ({ ...device, capacityBytes: null }));
   assert.equal(fullestDevice({ ...prediction, devices: unlimited })?.index, 0);
   assert.equal(fullestDevice({ ...prediction, devices: [] }), undefined);
 });

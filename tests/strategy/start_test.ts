@@ -10,9 +10,9 @@ function startOf(device: number, worldSize: number, context = strategyContext())
   return recorder.tensors().map((tensor) => [tensor.device, tensor.category]);
 }
 
-Deno.test("a GPU holds a context, and buffers of the communication library beside others", () => {
+Deno.test("a GPU holds a context, beside others with the buffers of the communication library", () => {
   assert.deepEqual(startOf(0, 1), [[0, "context"], [HOST, "context"]]);
-  assert.deepEqual(startOf(0, 8), [[0, "context"], [0, "communication"], [HOST, "context"]]);
+  assert.deepEqual(startOf(0, 8), [[0, "context"], [0, "context"], [HOST, "context"]]);
 });
 
 Deno.test("one process has one interpreter, however many GPUs it sees", () => {

@@ -55,14 +55,14 @@ export const venvMissing: MessageKind<{ python: string; version: string }> = mes
 });
 
 /** No C++ compiler on PATH. */
-export const compilerMissing: MessageKind<{ tried: readonly string[] }> = message({
+export const compilerMissing: MessageKind<{ compiler: string }> = message({
   code: "STW404",
   title: "A C++ compiler is missing",
   explanation:
     "DeepSpeed compiles small C++ operators for its CPU backend on the machine where it runs; without a compiler " +
-    "its process group does not start. Stowage has this done once, when it makes the environment. Strategies of " +
-    "accelerate need no compiler.",
-  message: ({ tried }) => `No C++ compiler was found: ${tried.join(", ")} do not start`,
+    "its process group does not start. PyTorch calls the program that the variable CXX names, or else c++. Stowage " +
+    "has this done once, when it makes the environment. Strategies of accelerate need no compiler.",
+  message: ({ compiler }) => `The C++ compiler "${compiler}" does not start`,
   help: () =>
     'Install one (Debian: "apt install g++"), name it with the variable CXX, or leave the DeepSpeed strategies out',
 });
@@ -255,4 +255,16 @@ export const stackNotInstallable: MessageKind<{ stack: string }> = message({
     "has them.",
   message: ({ stack }) => `Stowage cannot install the stack "${stack}"`,
   help: () => "Name an interpreter that has these versions with --python, or use the stack current",
+});
+
+/** The run was interrupted while its environment was being made. */
+export const preparationInterrupted: MessageKind<Record<string, never>> = message({
+  code: "STW418",
+  title: "The preparation was interrupted",
+  explanation:
+    "The run was interrupted while the Python environment was being made, before anything was launched. All programs " +
+    "that were at work have been ended. What is half made is removed by the next run, which starts again; what pip " +
+    "downloaded is in its cache.",
+  message: () => "The preparation of the Python environment was interrupted",
+  help: () => "Run again to start it anew",
 });

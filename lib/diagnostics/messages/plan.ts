@@ -130,6 +130,29 @@ export const unreadablePrompts: MessageKind<{ path: string; reason: string }> = 
   help: () => "correct the path, or use synthetic prompts (prompts: { tokens: 8 })",
 });
 
+export const unknownDevices: MessageKind<{ devices: readonly number[]; available: number }> =
+  message({
+    code: "STW313",
+    title: "Device map names devices that are not there",
+    explanation:
+      "Devices are counted from 0. The device map or maxMemory names an index that the hardware of the pipeline does " +
+      "not have, so the library would fail while it loads the model.",
+    message: ({ devices, available }) =>
+      `The hardware has no device ${devices.join(", ")}: it has ${available}, counted from 0`,
+    help: () => "correct the index, or declare more devices",
+  });
+
+export const modulesWithoutDevice: MessageKind<{ module: string; count: number }> = message({
+  code: "STW314",
+  title: "Device map leaves modules out",
+  explanation:
+    "A device map that is written out must place every weight of the model, by the name of its module or of a module " +
+    'around it; "" stands for the whole model. The library refuses a map that leaves weights out.',
+  message: ({ module, count }) =>
+    `The device map has no place for "${module}"${count > 1 ? ` and ${count - 1} more` : ""}`,
+  help: () => "add each module, or a module around it, to the deviceMap",
+});
+
 export const unmodelledReserved: MessageKind<Record<never, never>> = message({
   code: "STW320",
   severity: "info",

@@ -16,6 +16,7 @@ export const accelerate: Strategy<AccelerateSpec> = {
       devices: usedDevices(context).map((index) => ({ index, node: 0, traced: index })),
       checkpointReadBytes: layout.weights.reduce((sum, { bytes }) => sum + bytes, 0),
       mapsWeights: context.hardware.device.type === "cpu",
+      pinsWeights: false,
       trace: (workload, sink) => traceAccelerate(spec, context, layout, workload, sink),
     };
     return { value: placement, diagnostics };

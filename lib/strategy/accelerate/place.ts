@@ -1,9 +1,14 @@
 /** Where accelerate puts the weights: one process, modules spread over devices by a device map. */
 import { type Diagnostic, hasErrors, type Outcome } from "../../diagnostics/diagnostic.ts";
-import { offloadNeedsFolder, severalNodes } from "../../diagnostics/messages/plan.ts";
+import {
+  modulesWithoutDevice,
+  offloadNeedsFolder,
+  severalNodes,
+  unknownDevices,
+} from "../../diagnostics/messages/plan.ts";
 import type { AccelerateSpec } from "../../language/pipeline.ts";
 import { namedParameters } from "../../model/module.ts";
-import { elements } from "../../trace/trace.ts";
+import { elements, HOST } from "../../trace/trace.ts";
 import { DTYPE_BYTES, type StrategyContext } from "../strategy.ts";
 import {
   balancedMemory,
@@ -26,7 +31,7 @@ export interface PlacedWeight {
 export interface AccelerateLayout {
   readonly map: DeviceMap;
   readonly weights: readonly PlacedWeight[];
-  /** GPU that runs what is offloaded, and where the ids live. */
+  /** What runs the modules that are offloaded, and where the ids live: the map's first GPU, without one the host. */
   readonly mainDevice: number;
 }
 
@@ -38,24 +43,48 @@ export function placeAccelerate(
   const diagnostics: Diagnostic[] = [];
   if (context.hardware.nodes > 1) diagnostics.push(severalNodes({ use: spec.use }));
   const map = deviceMap(spec, context);
+  diagnostics.push(...checkDevices(spec, context, map));
   const weights: PlacedWeight[] = [];
+  const left = new Set<string>();
   for (const { name, parameter } of namedParameters(context.root)) {
-    if (parameter.tiedTo !== undefined) continue;
     const module = name.slice(0, name.lastIndexOf("."));
-    const place = placeOf(map, module) ?? 0;
-    weights.push({
-      name,
-      module,
-      place,
-      bytes: elements(parameter.shape) * DTYPE_BYTES[spec.dtype],
-    });
+    const place = placeOf(map, name);
+    if (place === undefined) left.add(module);
+    if (place === undefined || parameter.tiedTo !== undefined) continue;
+    const bytes = elements(parameter.shape) * DTYPE_BYTES[spec.dtype];
+    weights.push({ name, module, place, bytes });
+  }
+  const [module] = left;
+  if (module !== undefined) {
+    const at = { path: ["deviceMap"] };
+    diagnostics.push(modulesWithoutDevice({ module, count: left.size }, at));
   }
   if (weights.some(({ place }) => place === "disk") && spec.offloadFolder === undefined) {
     diagnostics.push(offloadNeedsFolder({}, { path: ["offloadFolder"] }));
   }
   if (hasErrors(diagnostics)) return { diagnostics };
-  const gpus = weights.map(({ place }) => place).filter((place) => typeof place === "number");
-  return { value: { map, weights, mainDevice: Math.min(...gpus, Infinity) || 0 }, diagnostics };
+  const mainDevice = [...map.values()].find((place) => typeof place === "number") ?? HOST;
+  return { value: { map, weights, mainDevice }, diagnostics };
+}
+
+/** Devices that the strategy names must be there. */
+function checkDevices(
+  spec: AccelerateSpec,
+  { hardware }: StrategyContext,
+  map: DeviceMap,
+): Diagnostic[] {
+  if (hardware.device.type === "cpu") return [];
+  const available = hardware.deviceCount;
+  const isWritten = typeof spec.deviceMap === "object";
+  const places: Place[] = isWritten
+    ? [...map.values()]
+    : Object.keys(spec.maxMemory ?? {}).map(readPlace);
+  const devices = places.filter((place): place is number =>
+    typeof place === "number" && place >= available
+  );
+  if (devices.length === 0) return [];
+  const path = [isWritten ? "deviceMap" : "maxMemory"];
+  return [unknownDevices({ devices: [...new Set(devices)], available }, { path })];
 }
 
 function deviceMap(spec: AccelerateSpec, context: StrategyContext): DeviceMap {

@@ -53,7 +53,8 @@ export function usedDevices(context: StrategyContext): number[] {
 function hooks(layout: AccelerateLayout, sink: TraceSink): Execution {
   const offloaded = new Map<string, { bytes: number; link: "host" | "disk" }>();
   for (const { module, bytes, place } of layout.weights) {
-    if (typeof place === "number") continue;
+    // What runs on the host is not offloaded to it.
+    if (typeof place === "number" || place === "cpu" && layout.mainDevice === HOST) continue;
     const known = offloaded.get(module)?.bytes ?? 0;
     offloaded.set(module, { bytes: known + bytes, link: place === "cpu" ? "host" : "disk" });
   }

@@ -17,6 +17,7 @@ export const dsInference: Strategy<DsInferenceSpec> = {
       devices: symmetricDevices(layout.ranks, context),
       checkpointReadBytes: layout.wholeBytes * layout.ranks,
       mapsWeights: false,
+      pinsWeights: false,
       trace: (workload, sink) => traceDsInference(spec, context, layout, workload, sink),
     };
     return { value: placement, diagnostics };

@@ -17,6 +17,7 @@ export const dsZero: Strategy<DsZeroSpec> = {
       devices: symmetricDevices(layout.ranks, context),
       checkpointReadBytes: layout.wholeBytes * layout.ranks,
       mapsWeights: false,
+      pinsWeights: spec.offload === "cpu" && spec.pinMemory,
       trace: (workload, sink) => traceZero(spec, context, layout, workload, sink),
     };
     return { value: placement, diagnostics };

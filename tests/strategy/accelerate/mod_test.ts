@@ -106,13 +106,42 @@ Deno.test("a map that names only the root places everything there", () => {
   assert.equal(memory.peakOf(0, "kv"), 0);
 });
 
-Deno.test("a map that names a device of which there is none is refused", () => {
-  const { value, diagnostics } = accelerate.place(
-    accelerateSpec({ deviceMap: { "": 7 } }),
-    strategyContext(),
-  );
+Deno.test("a map for the host alone runs there, and copies no weights to a GPU", () => {
+  const recorder = record({ deviceMap: { "": "cpu" } });
+  const used = recorder.tensors().filter(({ category }) => category !== "context");
+  assert.deepEqual([...new Set(used.map(({ device }) => device))], [HOST]);
+  assert.ok(!recorder.operations().some(({ name }) => name === "load_offloaded"));
+});
+
+Deno.test("offloaded modules run on the first GPU that the map names", () => {
+  const deviceMap = { ...HALF, "transformer.word_embeddings": 1, "transformer.h.0": "cpu" };
+  const load = record({ deviceMap }).operations().find(({ name }) => name === "load_offloaded");
+  assert.equal(load?.device, 1);
+});
+
+function problems(changes: Parameters<typeof accelerateSpec>[0]) {
+  const { value, diagnostics } = accelerate.place(accelerateSpec(changes), strategyContext());
   assert.equal(value, undefined);
-  assert.equal(diagnostics.length, 1);
+  return diagnostics.map(({ code, message, path }) => [code, message, path]);
+}
+
+Deno.test("a device that is not there is refused, in a map and in maxMemory", () => {
+  assert.deepEqual(problems({ deviceMap: { "": 7 } }), [
+    ["STW313", "The hardware has no device 7: it has 2, counted from 0", ["deviceMap"]],
+  ]);
+  assert.deepEqual(problems({ maxMemory: { "1": 1e9, "2": 1e9 } }), [
+    ["STW313", "The hardware has no device 2: it has 2, counted from 0", ["maxMemory"]],
+  ]);
+});
+
+Deno.test("a map must place every weight, the tied head too", () => {
+  const { lm_head: _head, "transformer.ln_f": _norm, ...rest } = HALF;
+  assert.deepEqual(problems({ deviceMap: { transformer: 0 } }), [
+    ["STW314", 'The device map has no place for "lm_head"', ["deviceMap"]],
+  ]);
+  assert.deepEqual(problems({ deviceMap: rest }), [
+    ["STW314", 'The device map has no place for "transformer.ln_f" and 1 more', ["deviceMap"]],
+  ]);
 });
 
 Deno.test("the session starts one plain process", () => {

@@ -1,0 +1,90 @@
+import assert from "node:assert/strict";
+import type { PlanCell } from "../../lib/plan/plan.ts";
+import type { Configuration } from "../../lib/plan/configuration.ts";
+import { makeSessions } from "../../lib/plan/sessions.ts";
+import { placeStrategy } from "../../lib/strategy/registry.ts";
+import { cell } from "../report/builders.ts";
+import { accelerateSpec, dsZeroSpec, strategyContext } from "../strategy/contexts.ts";
+
+function configurationOf(
+  spec: ReturnType<typeof dsZeroSpec | typeof accelerateSpec>,
+): Configuration {
+  const context = strategyContext({ use: spec.use });
+  const { value: placement, diagnostics } = placeStrategy(spec, context);
+  assert.ok(placement);
+  return { spec, context, placement, diagnostics, largestBatches: new Map() };
+}
+
+function planned(configuration: Configuration, ...cells: readonly PlanCell[]) {
+  return cells.map((planCell) => ({ planCell, configuration }));
+}
+
+Deno.test("cells of one configuration share a session, in the order of what they need", async () => {
+  const { sessions, sessionOf } = await makeSessions(planned(
+    configurationOf(dsZeroSpec()),
+    cell({ use: "ds-zero", batchSize: 64, peakGib: 70 }),
+    cell({ use: "ds-zero", batchSize: 1, peakGib: 40 }),
+    cell({ use: "ds-zero", batchSize: 8, peakGib: 50 }),
+  ));
+  assert.deepEqual(sessions.map(({ id }) => id), ["ds-zero"]);
+  assert.deepEqual(sessions[0]?.cellIds, [
+    "ds-zero/batchSize=1",
+    "ds-zero/batchSize=8",
+    "ds-zero/batchSize=64",
+  ]);
+  assert.equal(sessionOf.get("ds-zero/batchSize=64"), "ds-zero");
+});
+
+Deno.test("other options need another session, which has a number", async () => {
+  const { sessions } = await makeSessions([
+    ...planned(configurationOf(dsZeroSpec()), cell({ use: "ds-zero", batchSize: 1 })),
+    ...planned(
+      configurationOf(dsZeroSpec({ offload: "cpu" })),
+      cell({ use: "ds-zero", batchSize: 1, axes: { offload: "cpu" } }),
+    ),
+    ...planned(configurationOf(accelerateSpec()), cell({ use: "accelerate", batchSize: 1 })),
+  ]);
+  assert.deepEqual(sessions.map(({ id, strategy }) => [id, strategy]), [
+    ["ds-zero", "ds-zero"],
+    ["ds-zero-2", "ds-zero"],
+    ["accelerate", "accelerate"],
+  ]);
+});
+
+Deno.test("two strategies whose names look like numbered sessions do not share a folder", async () => {
+  const { sessions } = await makeSessions([
+    ...planned(configurationOf(dsZeroSpec({ name: "z" })), cell({ use: "ds-zero", batchSize: 1 })),
+    ...planned(
+      configurationOf(dsZeroSpec({ name: "z", offload: "cpu" })),
+      cell({ use: "ds-zero", batchSize: 2 }),
+    ),
+    ...planned(
+      configurationOf(dsZeroSpec({ name: "z-2" })),
+      cell({ use: "ds-zero", batchSize: 3 }),
+    ),
+  ]);
+  assert.equal(new Set(sessions.map(({ id }) => id)).size, 3);
+});
+
+Deno.test("invalid cells are in no session, and make none", async () => {
+  const invalid = cell({ use: "ds-zero", batchSize: 2, verdict: "invalid" });
+  const { sessions, sessionOf } = await makeSessions(
+    planned(configurationOf(dsZeroSpec()), invalid),
+  );
+  assert.deepEqual(sessions, []);
+  assert.equal(sessionOf.size, 0);
+});
+
+Deno.test("only a strategy that has a DeepSpeed configuration gets its file", async () => {
+  const { sessions } = await makeSessions([
+    ...planned(configurationOf(dsZeroSpec()), cell({ use: "ds-zero", batchSize: 1 })),
+    ...planned(configurationOf(accelerateSpec()), cell({ use: "accelerate", batchSize: 1 })),
+  ]);
+  const [zero, accelerate] = sessions;
+  assert.deepEqual(Object.keys(zero?.launch.files ?? {}), ["ds_config.json"]);
+  const config = JSON.parse(zero?.launch.files["ds_config.json"] ?? "");
+  assert.equal(config.zero_optimization.stage, 3);
+  assert.deepEqual(accelerate?.launch.files, {});
+  assert.equal(zero?.worldSize, 2);
+  assert.equal(accelerate?.worldSize, 1);
+});
