@@ -3,7 +3,7 @@ import { formatBytes } from "../report/bytes.ts";
 import type { Placement, StrategyContext, Workload } from "../strategy/strategy.ts";
 import { exceedProbability } from "./interval.ts";
 import type { HostPrediction, Limit, Verdict } from "./plan.ts";
-import { type Need, predictMemory } from "./predict.ts";
+import { type Need, predictMemory } from "./predict_memory.ts";
 
 export interface Judgement {
   readonly verdict: Verdict;

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { StrategySpec } from "../../lib/language/pipeline.ts";
-import { predictCell, predictMemory } from "../../lib/plan/predict.ts";
+import { predictCell } from "../../lib/plan/predict.ts";
+import { predictMemory } from "../../lib/plan/predict_memory.ts";
 import { placeStrategy } from "../../lib/strategy/registry.ts";
 import {
   accelerateSpec,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { placeStrategy } from "../../lib/strategy/registry.ts";
 import type { DevicePrediction, HostPrediction, Interval } from "../../lib/plan/plan.ts";
-import { type Need, predictMemory } from "../../lib/plan/predict.ts";
+import { type Need, predictMemory } from "../../lib/plan/predict_memory.ts";
 import { judge, largestBatch } from "../../lib/plan/verdict.ts";
 import { dsZeroSpec, strategyContext } from "../strategy/contexts.ts";
 
