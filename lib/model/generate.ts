@@ -12,7 +12,18 @@ export interface Generation {
   readonly newTokens: number;
   readonly elementBytes: number;
   readonly tensorParallel: number;
+  /**
+   * Which decode steps are written. `ends`: the first and the last, which hold the peak (each tensor of a step is
+   * at least as large as in the step before) and give the mean time (a step is linear in the length). `every`:
+   * all, for an allocator whose state depends on what came before.
+   *
+   * @default "ends"
+   */
+  readonly decodeSteps?: DecodeSteps | undefined;
 }
+
+/** See `Generation.decodeSteps`. */
+export type DecodeSteps = "ends" | "every";
 
 /** Tensors of the loop that live from one step into the next. */
 interface LoopState {
@@ -46,9 +57,8 @@ function selectToken(
 }
 
 /**
- * Writes prefill and decoding. Of the decode steps only the first and the last are written: each tensor of a
- * step is at least as large as in the step before, so the last holds the peak, and the time of a step is linear
- * in the length, so the two give the mean.
+ * Writes prefill and decoding. Steps from the second on allocate and free the same tensors in the same order;
+ * only sizes that contain the number of past tokens differ, and those are affine in it.
  */
 export function traceGenerate(
   family: ModelFamily,
@@ -78,18 +88,24 @@ export function traceGenerate(
   }
 
   step(promptTokens, 0);
-  if (newTokens > 1) {
-    sink.beginPhase("decode", 1);
-    step(1, promptTokens);
-  }
-  if (newTokens > 2) {
-    const past = promptTokens + newTokens - 2;
-    growCache(cache, generation, past, { family, shape, execution, sink });
-    sink.beginPhase("decode", newTokens - 1);
+  let written = 0;
+  for (const number of writtenSteps(newTokens - 1, generation.decodeSteps)) {
+    const past = promptTokens + number - 1;
+    if (number > written + 1) {
+      growCache(cache, generation, past, { family, shape, execution, sink });
+    }
+    sink.beginPhase("decode", number);
     step(1, past);
+    written = number;
   }
   for (const { key, value } of cache) ids.free(key, value);
   ids.free(...state.scores, ...loop);
+}
+
+/** Numbers, from 1, of the decode steps that are written. */
+function writtenSteps(steps: number, which: DecodeSteps = "ends"): number[] {
+  if (which === "every") return Array.from({ length: steps }, (_, index) => index + 1);
+  return steps === 0 ? [] : [...new Set([1, steps])];
 }
 
 /** Replaces the cache by that of a later step, without the transients of the steps between. */

@@ -6,6 +6,7 @@ import type { Hardware, Stack } from "../catalog/types.ts";
 import type { Outcome } from "../diagnostics/diagnostic.ts";
 import type { Dtype, StrategySpec } from "../language/pipeline.ts";
 import type { ModelFamily, ModelShape } from "../model/family.ts";
+import type { DecodeSteps } from "../model/generate.ts";
 import type { Module } from "../model/module.ts";
 import type { TraceSink } from "../trace/trace.ts";
 
@@ -28,6 +29,8 @@ export interface Workload {
   readonly batchSize: number;
   readonly promptTokens: number;
   readonly newTokens: number;
+  /** Which decode steps a trace writes; see `Generation.decodeSteps`. */
+  readonly decodeSteps?: DecodeSteps;
 }
 
 /** A device that a strategy uses. Ranks that are alike share one traced device. */

@@ -34,6 +34,42 @@ Deno.test("the first token comes from the prefill, of the steps the first and th
   assert.deepEqual(phasesOf(record({ newTokens: 100 })), ["prefill 0", "decode 1", "decode 99"]);
 });
 
+Deno.test("every step is written where an allocator is to replay them", () => {
+  const phases = phasesOf(record({ newTokens: 5, decodeSteps: "every" }));
+  assert.deepEqual(phases, ["prefill 0", "decode 1", "decode 2", "decode 3", "decode 4"]);
+});
+
+Deno.test("steps from the second on have one structure, with sizes affine in their number", () => {
+  const { events } = record({ newTokens: 8, decodeSteps: "every" });
+  const handles = new Map<number, number>();
+  const steps: { shape: string[]; bytes: number[] }[] = [];
+  for (const [position, event] of events.entries()) {
+    if (event.kind === "phase") steps.push({ shape: [], bytes: [] });
+    const step = steps.at(-1);
+    if (step === undefined) continue;
+    if (event.kind === "allocate") {
+      handles.set(event.handle, position);
+      step.shape.push(`allocate ${event.tensor.name}`);
+      step.bytes.push(event.tensor.bytes);
+    }
+    // Where in the program the freed tensor was made, counted back from here.
+    if (event.kind === "free") {
+      step.shape.push(`free ${position - (handles.get(event.handle) ?? 0)}`);
+    }
+  }
+  // The last step is followed by the end of the generation, which frees everything.
+  const regular = steps.slice(2, -1);
+  assert.ok(regular.length >= 3);
+  const [first, second] = regular;
+  for (const [index, { shape, bytes }] of regular.entries()) {
+    assert.deepEqual(shape, first?.shape);
+    const affine = (first?.bytes ?? []).map((size, each) =>
+      size + index * ((second?.bytes[each] ?? 0) - size)
+    );
+    assert.deepEqual(bytes, affine);
+  }
+});
+
 Deno.test("a generation frees all that it took", () => {
   for (const newTokens of [1, 2, 3, 100]) {
     assert.deepEqual([...record({ newTokens }).live.values()], [], `${newTokens} new tokens`);

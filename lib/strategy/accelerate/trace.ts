@@ -35,6 +35,7 @@ export function traceAccelerate(
       batch: workload.batchSize,
       promptTokens: workload.promptTokens,
       newTokens: workload.newTokens,
+      decodeSteps: workload.decodeSteps,
       elementBytes,
       tensorParallel: 1,
     },

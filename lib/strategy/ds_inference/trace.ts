@@ -46,6 +46,7 @@ export function traceDsInference(
       batch: workload.batchSize,
       promptTokens: workload.promptTokens,
       newTokens: workload.newTokens,
+      decodeSteps: workload.decodeSteps,
       elementBytes,
       tensorParallel: layout.ranks,
     },

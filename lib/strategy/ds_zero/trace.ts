@@ -40,6 +40,7 @@ export function traceZero(
       batch: workload.batchSize,
       promptTokens: workload.promptTokens,
       newTokens: workload.newTokens,
+      decodeSteps: workload.decodeSteps,
       elementBytes,
       tensorParallel: 1,
     },
