@@ -7,6 +7,7 @@ import { DEEPSPEED_CONFIG_FILE, renderLaunchScript } from "../launch/files.ts";
 import { fillLaunch } from "../launch/fill.ts";
 import type { Plan, PlanCell, PlanSession } from "../plan/plan.ts";
 import { type AttemptEnd, runAttempt } from "./attempt.ts";
+import { extensionVariables } from "./environment.ts";
 import { type AttemptOutcome, type CellOutcome, readOutcome } from "./outcome.ts";
 import type { WorkerEvent } from "./protocol.ts";
 import { workerRequest } from "./request.ts";
@@ -133,7 +134,8 @@ function prepare(
     port: freePort(),
     threads: Math.max(1, Math.floor(host.cores / session.worldSize)),
   });
-  const env = { ...filled.env, TORCH_EXTENSIONS_DIR: host.extensionsDirectory };
+  // Without the environment's own ninja, another release of it would take the compiled operators for stale.
+  const env = { ...filled.env, ...extensionVariables(host, Deno.env.get("PATH")) };
   for (const [name, text] of Object.entries(session.launch.files)) {
     if (name !== DEEPSPEED_CONFIG_FILE) {
       throw new Error(`Session "${session.id}" has file "${name}"`);
