@@ -1,7 +1,8 @@
 /**
  * Plan what fits before you load it: predicts memory and time of serving a large language model with Hugging Face
  * Accelerate, DeepSpeed-Inference and DeepSpeed ZeRO, from a pipeline file that names the model, the hardware,
- * the strategies and a grid of batches. Needs no GPU, no Python and no network, and read permission alone.
+ * the strategies and a grid of batches. Planning needs no GPU, no Python and no network, and read permission alone;
+ * running launches the real workers.
  *
  * Every function returns what it found and everything that it has to say: mistakes of the pipeline are
  * {@linkcode Diagnostic diagnostics}, never exceptions.
@@ -34,6 +35,8 @@ import type { Diagnostic, Outcome } from "./lib/diagnostics/diagnostic.ts";
 import { type ParsedPipeline, parsePipeline } from "./lib/language/compile.ts";
 import { renderText } from "./lib/diagnostics/render.ts";
 import type { Plan } from "./lib/plan/plan.ts";
+import type { Results } from "./lib/run/results.ts";
+import type { RunOptions } from "./lib/run/run.ts";
 
 export type {
   Diagnostic,
@@ -49,6 +52,19 @@ export type * from "./lib/language/pipeline.ts";
 export type { Places } from "./lib/language/places.ts";
 export type { PlanOptions } from "./lib/commands/make_plan.ts";
 export type * from "./lib/plan/plan.ts";
+export type { Progress, RunOptions } from "./lib/run/run.ts";
+export type { Results, RunFacts } from "./lib/run/results.ts";
+export type { Gpu, HostFacts } from "./lib/run/host.ts";
+export type {
+  CellStatus,
+  EventCommon,
+  Measurement,
+  MemorySample,
+  WorkerEvent,
+} from "./lib/run/protocol.ts";
+export type { CellOutcome } from "./lib/run/outcome.ts";
+export type { ReportedCell, ReportedResults } from "./lib/report/results_shape.ts";
+export type { PredictedOom } from "./lib/plan/selection.ts";
 export { OUTPUT_FORMATS, type OutputFormat, renderPlan } from "./lib/report/render.ts";
 export { VERSION } from "./lib/version.ts";
 
@@ -100,6 +116,22 @@ export async function plan(
 ): Promise<Outcome<Plan>> {
   const { plan: value, diagnostics } = await makePlan(read(pipeline), options);
   return { diagnostics, ...(value === undefined ? {} : { value }) };
+}
+
+/**
+ * Runs a plan on this host: prepares the Python environment and the weights where they are missing, launches the
+ * workers session by session, and writes the run folder. What a cell met (out of memory, a crash, a timeout) is its
+ * `status`, not a diagnostic.
+ *
+ * Needs every permission. A run never throws for what the host lacks.
+ *
+ * @param options What is to be decided otherwise than the plan decides it, and whom to tell.
+ * @returns Predicted beside measured, or the diagnostics that say why nothing was launched.
+ */
+export async function run(plan: Plan, options: RunOptions = {}): Promise<Outcome<Results>> {
+  // Loaded here because planning needs neither processes nor templates.
+  const engine = await import("./lib/run/run.ts");
+  return await engine.run(plan, options);
 }
 
 /**

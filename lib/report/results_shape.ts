@@ -4,6 +4,7 @@ import type { CellStatus, Measurement } from "../run/protocol.ts";
 
 /** A cell of the plan and what became of it. */
 export interface ReportedCell extends PlanCell {
+  /** How it ended. */
   readonly status: CellStatus;
   /** Null where nothing was measured. */
   readonly measurement: Measurement | null;
@@ -15,5 +16,6 @@ export interface ReportedCell extends PlanCell {
 
 /** Results of a run. */
 export interface ReportedResults extends Omit<Plan, "cells"> {
+  /** In the order of the plan. */
   readonly cells: readonly ReportedCell[];
 }

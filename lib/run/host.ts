@@ -6,18 +6,27 @@ import type { PlanHardware } from "../plan/plan.ts";
 
 /** For the record beside every measurement. */
 export interface HostFacts {
+  /** Name, release and architecture. */
   readonly os: string;
+  /** As the system calls it. */
   readonly cpuModel: string;
+  /** Logical ones. */
   readonly cores: number;
+  /** Physical memory. */
   readonly memoryBytes: number;
+  /** All of them, whatever CUDA_VISIBLE_DEVICES says. */
   readonly gpus: readonly Gpu[];
 }
 
 /** One NVIDIA GPU, as `nvidia-smi` tells. */
 export interface Gpu {
+  /** In the order of the bus. */
   readonly index: number;
+  /** `GPU-1a2b...` */
   readonly uuid: string;
+  /** `NVIDIA H100 80GB HBM3` */
   readonly name: string;
+  /** All of its memory, the driver's part included. */
   readonly memoryBytes: number;
 }
 

@@ -5,7 +5,9 @@ import type { CellStatus, Measurement, WorkerCell, WorkerEvent } from "./protoco
 
 /** What became of a cell. */
 export interface CellOutcome {
+  /** How it ended. */
   readonly status: CellStatus;
+  /** Null where nothing was measured. */
   readonly measurement: Measurement | null;
   /** Why it is not `ok`; null when it is. */
   readonly message: string | null;

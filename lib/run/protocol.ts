@@ -63,12 +63,15 @@ export interface MemorySample {
   readonly peakRssShmemBytes: number;
 }
 
-interface EventCommon {
+/** What every event has. */
+export interface EventCommon {
+  /** Rank of the process that wrote it. */
   readonly rank: number;
   /** Unix time in seconds. */
   readonly time: number;
 }
 
+/** One line of a rank's events file. */
 export type WorkerEvent =
   & EventCommon
   & (
@@ -128,6 +131,7 @@ export type WorkerEvent =
 
 /** What a run found for one cell; units and names as in the prediction. */
 export interface Measurement {
+  /** One entry for each device that was used. */
   readonly devices: readonly {
     readonly index: number;
     readonly node: number;
@@ -136,11 +140,13 @@ export interface Measurement {
     readonly peakReservedBytes: number | null;
     readonly peakBytes: number;
   }[];
+  /** One entry for each node. */
   readonly hosts: readonly {
     readonly node: number;
     readonly peakBytes: number;
     readonly pinnedBytes: number;
   }[];
+  /** Null where a rank did not finish the cell. */
   readonly time: {
     readonly importSeconds: number;
     readonly weightsSeconds: number;
@@ -154,11 +160,15 @@ export interface Measurement {
     /** Wall seconds of each timed generate, slowest rank. */
     readonly generateSeconds: readonly number[];
   } | null;
+  /** New token ids of the first sequence. */
   readonly tokenIds: readonly number[];
+  /** Hash of the new tokens of the whole batch; null where ranks disagree. */
   readonly tokensSha256: string | null;
+  /** Package name to the version that ran. */
   readonly versions: Readonly<Record<string, string>>;
 }
 
+/** How a cell ended. `oom` is a result; `crashed` and `timeout` are failures. */
 export type CellStatus =
   | "ok"
   | "oom"

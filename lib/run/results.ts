@@ -9,7 +9,9 @@ import { writeWhole } from "./run_folder.ts";
 
 /** What `run` returns and `results.json` holds. */
 export interface Results extends ReportedResults {
+  /** When and where. */
   readonly run: RunFacts;
+  /** The cells of the plan in its order, each with what became of it. */
   readonly cells: readonly ReportedCell[];
 }
 
@@ -19,8 +21,11 @@ export interface RunFacts {
   readonly folder: string;
   /** ISO 8601, UTC. */
   readonly startedAt: string;
+  /** Null while it runs. */
   readonly endedAt: string | null;
+  /** Whether it was ended before its time. */
   readonly interrupted: boolean;
+  /** What it ran on. */
   readonly host: HostFacts;
   /** Interpreter that ran the workers. */
   readonly python: string;

@@ -40,6 +40,7 @@ export interface RunOptions {
   readonly torchIndex?: string;
   /** Beats the plan's `budget.predictedOom`. */
   readonly predictedOom?: PredictedOom;
+  /** Told of everything that happens, as it happens. */
   readonly onProgress?: (progress: Progress) => void;
   /** Ends the run: the cell in flight counts as interrupted, and the results so far are written. */
   readonly signal?: AbortSignal;
