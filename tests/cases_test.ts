@@ -1,14 +1,14 @@
 /**
  * Whole commands against what they printed when it was last looked at. A folder of `tests/cases` holds
  * `pipeline.yaml`, `args` (words of the command line; default: `plan pipeline.yaml`) and what is expected:
- * `stdout.txt`, `stderr.txt` and `exit_code`. `STOWAGE_UPDATE_CASES=1` writes what is expected anew.
+ * `stdout.txt`, `stderr.txt` and `exit_code`. `deno task test:update` writes what is expected anew.
  */
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { runCli } from "./commands/child.ts";
 
 const CASES = fileURLToPath(new URL("./cases/", import.meta.url));
-const UPDATE = Deno.env.get("STOWAGE_UPDATE_CASES") === "1";
+const UPDATE = Deno.env.get("UPDATE") === "1";
 const DEFAULT_ARGS = "plan pipeline.yaml";
 
 for (const { name } of Array.from(Deno.readDirSync(CASES)).sort(byName)) {

@@ -22,6 +22,9 @@ export const STACK_PACKAGES: readonly string[] = [
   "bitsandbytes",
 ];
 
+/** What people call a package whose name on PyPI is another. */
+const NICKNAMES: Readonly<Record<string, string>> = { pytorch: "torch" };
+
 /** A release of PyPI (PEP 440) with two or three numbers, and what may follow them. */
 const VERSION_REGEXP =
   /^\d{1,6}(\.\d{1,6}){1,3}((a|b|rc|\.?dev|\.?post)\d{1,8})*(\+[a-z0-9.]{1,40})?$/i;
@@ -56,7 +59,8 @@ function spelledStack(spelled: Readonly<Record<string, string>>): Outcome<Stack>
   for (const [name, version] of Object.entries(spelled)) {
     const place = { path: [...STACK_PATH, name] };
     if (!STACK_PACKAGES.includes(name)) {
-      diagnostics.push(unknownPackage({ name, suggestion: suggest(name, STACK_PACKAGES) }, place));
+      const suggestion = nicknamed(name) ?? suggest(name, STACK_PACKAGES);
+      diagnostics.push(unknownPackage({ name, suggestion }, place));
     } else if (!VERSION_REGEXP.test(version)) {
       diagnostics.push(badVersion({ name, version }, place));
     }
@@ -70,6 +74,10 @@ function spelledStack(spelled: Readonly<Record<string, string>>): Outcome<Stack>
   const changed = Object.keys(versions).filter((name) => versions[name] !== current.versions[name]);
   const name = changed.map((packageName) => `${packageName}-${versions[packageName]}`).join("_");
   return { value: { name, versions, runnable: false }, diagnostics };
+}
+
+function nicknamed(name: string): string | undefined {
+  return Object.hasOwn(NICKNAMES, name.toLowerCase()) ? NICKNAMES[name.toLowerCase()] : undefined;
 }
 
 function sameVersions(

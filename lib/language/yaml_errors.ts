@@ -16,7 +16,7 @@ export interface YamlWording {
 const WORDINGS: readonly (readonly [pattern: RegExp, problem: string, advice: string])[] = [
   [/^Tabs are not allowed/, "a tab stands in the indentation", "Indent with spaces"],
   [
-    /must start at the same column/,
+    /must start at the same column|^A block sequence may not/,
     "items of one mapping or list start in different columns",
     "Let all keys of a mapping, and all dashes of a list, start in the same column",
   ],
@@ -37,7 +37,7 @@ const WORDINGS: readonly (readonly [pattern: RegExp, problem: string, advice: st
     'Write "key: value", with a space behind the colon',
   ],
   [
-    /^Nested mappings are not allowed|^A block sequence may not/,
+    /^Nested mappings are not allowed/,
     "a second mapping or list starts in this line",
     "Put quotes round a text with a colon, or put the inner mapping on lines of its own",
   ],
@@ -45,6 +45,11 @@ const WORDINGS: readonly (readonly [pattern: RegExp, problem: string, advice: st
     / at node end$/,
     "something follows a value that has ended",
     "Look for a missing comma, colon or quote in this line",
+  ],
+  [
+    /^Block collections are not allowed within flow/,
+    "items between brackets are not separated by commas",
+    "Put a comma between the items",
   ],
   [/^Missing ,/, "a comma is missing", "Put a comma between the items"],
   [/^Missing space after :/, "a space is missing behind a colon", "Write a space behind the colon"],

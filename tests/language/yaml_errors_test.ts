@@ -11,18 +11,20 @@ const CASES: readonly (readonly [text: string, problem: string])[] = [
   ["a: [1, 2\n", "the closing ] is missing"],
   ["{ a: 1", "the closing } is missing"],
   ["a: 'b\n", "a quote is never closed"],
-  ["a: 1\nb\nc: 2\n", "a key spans several lines"],
+  ["a: 1\nb\nc: 2\n", "a key has no colon behind it"],
   ["a: 1\nb\n", "a key has no colon behind it"],
   ["a: b: c\n", "a second mapping or list starts in this line"],
   ['a: "b" c\n', "something follows a value that has ended"],
   ['a: ["b" "c"]\n', "a comma is missing"],
-  ['{"a": "b" "c": "d"}\n', "a comma is missing"],
+  ['{"a": "b" "c": "d"}\n', "items between brackets are not separated by commas"],
+  ["{ a: b c: d }\n", "items between brackets are not separated by commas"],
   ["a: [1,, 2]\n", "a comma stands where a value is expected"],
   ["{ a: 1 }}\n", '"}" is not expected here'],
   ['a: "\\q"\n', "\\q is not an escape sequence"],
   ["a: `b`\n", "a text without quotes cannot start with `"],
   ["a: %b\n", "a text without quotes cannot start with %"],
-  [`{ ${"a".repeat(1100)}: 1 }\n? b\n`, ""],
+  ["{ a: 1 }\n? b\n", "something follows a value that has ended"],
+  [`${"a".repeat(1100)}: 1\n`, "a key has more than 1024 characters"],
 ];
 
 function firstProblem(text: string): string | undefined {
