@@ -14,6 +14,7 @@ import {
   quantity,
   text,
 } from "./schema_values.ts";
+import { DEVICES_PATTERN } from "./units.ts";
 
 const hfConfig = z.record(z.string(), z.unknown()).describe(
   "Keys of a Hugging Face config.json, verbatim.",
@@ -54,7 +55,11 @@ const devices = z.union(
 
 const hardware = z.union(
   [
-    text().describe('A node of the catalog, or devices such as "2x cpu".'),
+    // Editors see the pattern; what is wrong with a text is for later stages to say.
+    text().meta({
+      description: 'A node of the catalog, or devices such as "2x cpu".',
+      pattern: DEVICES_PATTERN,
+    }),
     mapping({
       name: name().describe("A node of the catalog; then only nodes may stand beside it.")
         .exactOptional(),
@@ -75,10 +80,10 @@ const version = z.string("a version in quotes").regex(
 const stack = z.union(
   [
     name().describe("A named set of versions."),
-    z.record(name(), version).describe("Package name to version.").refine(
+    z.record(name(), version).refine(
       (versions) => Object.keys(versions).length > 0,
       "at least one package with its version",
-    ),
+    ).meta({ description: "Package name to version.", minProperties: 1 }),
   ],
   "the name of a stack or a mapping of packages to versions",
 ).default("current").describe("Library versions.");
