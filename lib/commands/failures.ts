@@ -1,5 +1,6 @@
 /** How failures are told: the user's mistakes as diagnostics, ours as a bug with what to report. */
 import { type Diagnostic, hasErrors } from "../diagnostics/diagnostic.ts";
+import { unforeseen } from "../diagnostics/messages/bug.ts";
 import { escapeUnsafe } from "../diagnostics/quote.ts";
 import { renderText } from "../diagnostics/render.ts";
 import { VERSION } from "../version.ts";
@@ -28,16 +29,12 @@ export function reportBug(
   argv: readonly string[],
   { terminal, debug }: { terminal: Terminal; debug: boolean },
 ): void {
-  const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-  const lines = [
-    `error[STW901]: ${escapeUnsafe(message)}`,
-    "  This is a bug of Stowage. Please report it with these lines:",
-    `  stowage ${VERSION}, deno ${Deno.version.deno}, ${Deno.build.os} ${Deno.build.arch}`,
-    `  arguments: ${escapeUnsafe(JSON.stringify(argv))}`,
-    debug ? "" : "  Run it again with --debug to see where it happened.",
-  ];
-  terminal.talk(lines.filter((line) => line !== "").join("\n"), { always: true });
-  if (debug && error instanceof Error) {
+  const what = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  const platform = `deno ${Deno.version.deno}, ${Deno.build.os} ${Deno.build.arch}`;
+  talkDiagnostics([unforeseen({ what, version: VERSION, platform, argv })], { terminal });
+  if (!debug) {
+    terminal.talk("  Run it again with --debug to see where it happened.", { always: true });
+  } else if (error instanceof Error) {
     const stack = String(error.stack).split("\n").map(escapeUnsafe).join("\n");
     terminal.talk(stack, { always: true });
   }

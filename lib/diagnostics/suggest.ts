@@ -1,5 +1,5 @@
 /** Did-you-mean. */
-import leven from "leven";
+import { editDistance } from "./distance.ts";
 
 /** Longer words are not typing mistakes, and comparing them costs. */
 const LONGEST_WORD = 64;
@@ -9,8 +9,9 @@ function fold(word: string): string {
 }
 
 /**
- * The candidate that the user probably meant, or undefined when none is near: at most a quarter of the letters
- * (but one in any word of three) may differ; case, dashes and underscores do not count (`tensor_parallel` is `tensorParallel`).
+ * The candidate that the user probably meant, or undefined when none is near: at most a quarter of the letters (but
+ * one in any word of three) may differ, two that are swapped being one; case, dashes and underscores do not count
+ * (`tensor_parallel` is `tensorParallel`).
  */
 export function suggest(word: string, candidates: Iterable<string>): string | undefined {
   if (word.length > LONGEST_WORD) return undefined;
@@ -19,7 +20,7 @@ export function suggest(word: string, candidates: Iterable<string>): string | un
   let best: string | undefined;
   let bestDistance = (folded.length < 3 ? 0 : Math.max(1, Math.floor(folded.length / 4))) + 1;
   for (const candidate of candidates) {
-    const distance = leven(folded, fold(candidate), { maxDistance: bestDistance });
+    const distance = editDistance(folded, fold(candidate), bestDistance - 1);
     if (distance < bestDistance) {
       best = candidate;
       bestDistance = distance;

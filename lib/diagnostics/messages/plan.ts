@@ -9,7 +9,7 @@ export const impossibleConfig: MessageKind<{ reason: string }> = message({
     "is not a positive whole number, or contradicts another one, so the library would refuse the model too. " +
     "Compare the config with the config.json that the model was published with.",
   message: ({ reason }) => `The model config is impossible: ${reason}`,
-  help: () => "correct the config, or name a model of the catalog (stowage ls models)",
+  help: () => "Correct the config, or name a model of the catalog (stowage ls models)",
 });
 
 export const unsupportedModelType: MessageKind<{ modelType: string; supported: string[] }> =
@@ -21,7 +21,7 @@ export const unsupportedModelType: MessageKind<{ modelType: string; supported: s
       "has none yet, and a guess from parameter counts alone would leave out the activations and the cache, " +
       "which are what runs out. The message lists the families that have one.",
     message: ({ modelType }) => `Model type "${modelType}" has no symbolic forward pass`,
-    help: ({ supported }) => `supported model types: ${supported.join(", ")}`,
+    help: ({ supported }) => `Supported model types: ${supported.join(", ")}`,
   });
 
 export const headsNotDivisible: MessageKind<{ heads: number; ranks: number; available: number }> =
@@ -37,7 +37,7 @@ export const headsNotDivisible: MessageKind<{ heads: number; ranks: number; avai
       const fitting = Array.from({ length: available }, (_, i) => i + 1).filter((n) =>
         heads % n === 0
       );
-      return `use one of: ${fitting.join(", ")}`;
+      return `Use one of: ${fitting.join(", ")}`;
     },
   });
 
@@ -49,7 +49,7 @@ export const tooManyRanks: MessageKind<{ ranks: number; available: number }> = m
     "declares fewer devices than the strategy asks for.",
   message: ({ ranks, available }) =>
     `Tensor parallelism of ${ranks} needs ${ranks} devices, the hardware has ${available}`,
-  help: ({ available }) => `lower tensorParallel to ${available} or less, or declare more devices`,
+  help: ({ available }) => `Lower tensorParallel to ${available} or less, or declare more devices`,
 });
 
 export const offloadNeedsFolder: MessageKind<Record<never, never>> = message({
@@ -59,7 +59,7 @@ export const offloadNeedsFolder: MessageKind<Record<never, never>> = message({
     "The device map puts modules on the disk, because they fit neither the devices nor the host or because the " +
     "map says so. Accelerate writes such weights to a folder and refuses to start without one.",
   message: () => "The device map offloads weights to the disk, and no offloadFolder is given",
-  help: () => 'add "offloadFolder: /path/on/a/fast/disk", or raise maxMemory',
+  help: () => 'Add "offloadFolder: /path/on/a/fast/disk", or raise maxMemory',
 });
 
 export const nvmeNeedsPath: MessageKind<Record<never, never>> = message({
@@ -68,7 +68,7 @@ export const nvmeNeedsPath: MessageKind<Record<never, never>> = message({
   explanation:
     "ZeRO with offload: nvme swaps parameters to files on a local drive and has to be told where.",
   message: () => "Offload to nvme is asked for, and no nvmePath is given",
-  help: () => 'add "nvmePath: /path/on/the/nvme/drive"',
+  help: () => 'Add "nvmePath: /path/on/the/nvme/drive"',
 });
 
 export const kernelInjectNeedsGpu: MessageKind<Record<never, never>> = message({
@@ -78,7 +78,7 @@ export const kernelInjectNeedsGpu: MessageKind<Record<never, never>> = message({
     "replace_with_kernel_inject replaces the layers by CUDA kernels of DeepSpeed. There are none for a CPU; tensor " +
     "parallelism without injection works there.",
   message: () => "Kernel injection is asked for on a cpu device",
-  help: () => "remove kernelInject, or declare GPUs",
+  help: () => "Remove kernelInject, or declare GPUs",
 });
 
 export const offloadOnCpu: MessageKind<{ offload: string }> = message({
@@ -88,7 +88,7 @@ export const offloadOnCpu: MessageKind<{ offload: string }> = message({
     "Offload moves parameters from a GPU to the host or to a drive. A cpu device is a process of the host, so " +
     "there is nothing to move.",
   message: ({ offload }) => `Offload to ${offload} is asked for on a cpu device`,
-  help: () => 'remove "offload", or declare GPUs',
+  help: () => 'Remove "offload", or declare GPUs',
 });
 
 export const severalNodes: MessageKind<{ use: string }> = message({
@@ -97,7 +97,7 @@ export const severalNodes: MessageKind<{ use: string }> = message({
   explanation:
     "A device map is the work of a single process, which sees the devices of its own node only.",
   message: ({ use }) => `Strategy "${use}" cannot span several nodes`,
-  help: () => 'set "nodes: 1", or use ds-inference or ds-zero',
+  help: () => 'Set "nodes: 1", or use ds-inference or ds-zero',
 });
 
 export const beyondPositions: MessageKind<{ tokens: number; positions: number }> = message({
@@ -108,7 +108,7 @@ export const beyondPositions: MessageKind<{ tokens: number; positions: number }>
     "library would fail with an index error in the middle of a generation.",
   message: ({ tokens, positions }) =>
     `Prompt and new tokens are ${tokens} together, the model has ${positions} positions`,
-  help: ({ positions }) => `keep promptTokens + newTokens at or below ${positions}`,
+  help: ({ positions }) => `Keep promptTokens + newTokens at or below ${positions}`,
 });
 
 export const beyondExactIntegers: MessageKind<{ cell: string }> = message({
@@ -117,7 +117,7 @@ export const beyondExactIntegers: MessageKind<{ cell: string }> = message({
   explanation:
     "The bytes of this cell go beyond 2^53, up to which whole numbers are exact. No machine holds that much.",
   message: ({ cell }) => `Cell "${cell}" needs more bytes than can be counted exactly`,
-  help: () => "lower batchSize or the lengths",
+  help: () => "Lower batchSize or the lengths",
 });
 
 export const unreadablePrompts: MessageKind<{ path: string; reason: string }> = message({
@@ -127,7 +127,7 @@ export const unreadablePrompts: MessageKind<{ path: string; reason: string }> = 
     "prompts.file names a text file with one prompt a line, relative to the pipeline file. It could not be read, " +
     "or has no lines.",
   message: ({ path, reason }) => `Cannot read prompts from "${path}": ${reason}`,
-  help: () => "correct the path, or use synthetic prompts (prompts: { tokens: 8 })",
+  help: () => "Correct the path, or use synthetic prompts (prompts: { tokens: 8 })",
 });
 
 export const unknownDevices: MessageKind<{ devices: readonly number[]; available: number }> =
@@ -139,7 +139,7 @@ export const unknownDevices: MessageKind<{ devices: readonly number[]; available
       "not have, so the library would fail while it loads the model.",
     message: ({ devices, available }) =>
       `The hardware has no device ${devices.join(", ")}: it has ${available}, counted from 0`,
-    help: () => "correct the index, or declare more devices",
+    help: () => "Correct the index, or declare more devices",
   });
 
 export const modulesWithoutDevice: MessageKind<{ module: string; count: number }> = message({
@@ -150,7 +150,7 @@ export const modulesWithoutDevice: MessageKind<{ module: string; count: number }
     'around it; "" stands for the whole model. The library refuses a map that leaves weights out.',
   message: ({ module, count }) =>
     `The device map has no place for "${module}"${count > 1 ? ` and ${count - 1} more` : ""}`,
-  help: () => "add each module, or a module around it, to the deviceMap",
+  help: () => "Add each module, or a module around it, to the deviceMap",
 });
 
 export const unmodelledReserved: MessageKind<Record<never, never>> = message({
@@ -172,7 +172,7 @@ export const planChanged: MessageKind<{ path: string; what: string }> = message(
     "A saved plan is run exactly as it was made. One of the files that it was made from is not what it was then, " +
     "so its predictions and launch lines may no longer be true.",
   message: ({ path, what }) => `Plan input "${path}" ${what} since the plan was made`,
-  help: () => "make the plan again (stowage plan FILE --out plan.json), or restore the file",
+  help: () => "Make the plan again (stowage plan FILE --out plan.json), or restore the file",
 });
 
 export const notAPlan: MessageKind<{ path: string; reason: string }> = message({
@@ -181,7 +181,7 @@ export const notAPlan: MessageKind<{ path: string; reason: string }> = message({
   explanation: "run accepts a pipeline file (YAML or JSON) or a plan that plan --out has written.",
   message: ({ path, reason }) =>
     `File "${path}" is not a plan that this version can run: ${reason}`,
-  help: () => "make it with: stowage plan FILE --out plan.json",
+  help: () => "Make it with: stowage plan FILE --out plan.json",
 });
 
 export const unknownCell: MessageKind<{ cell: string; suggestion?: string }> = message({
@@ -191,6 +191,6 @@ export const unknownCell: MessageKind<{ cell: string; suggestion?: string }> = m
   message: ({ cell }) => `There is no cell "${cell}" in the plan`,
   help: ({ suggestion }) =>
     suggestion === undefined
-      ? "stowage plan FILE lists the cells"
-      : `did you mean "${suggestion}"?`,
+      ? 'Run "stowage plan FILE", which lists the cells'
+      : `Did you mean "${suggestion}"?`,
 });

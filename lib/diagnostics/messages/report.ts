@@ -54,7 +54,7 @@ export const unknownCode = message<{ code: string; suggestion?: string }>({
 /** explain was given a file and no cell. */
 export const cellNotNamed = message<{ path: string; cells: readonly string[] }>({
   code: "STW622",
-  title: "explain needs the id of a cell",
+  title: "The id of a cell is missing",
   explanation:
     "explain with a pipeline file tells the prediction of one cell term by term, so it needs the id of the cell: the " +
     "name of the strategy and the axis values, as plan prints them in the first column.",

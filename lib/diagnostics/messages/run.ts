@@ -11,7 +11,7 @@ export const stackNotRunnable: MessageKind<{ stack: string; runnable: readonly s
       "a stack that it can run, or use plan.",
     message: ({ stack }) => `Stack "${stack}" can be predicted but not run`,
     help: ({ runnable }) =>
-      `set "stack" to one of: ${
+      `Set "stack" to one of: ${
         runnable.join(", ")
       }; or see the prediction with: stowage plan FILE`,
   });
@@ -25,7 +25,7 @@ export const hardwareMissing: MessageKind<{ wanted: string; found: string }> = m
     "anywhere.",
   message: ({ wanted, found }) => `The pipeline asks for ${wanted}, and this host has ${found}`,
   help: () =>
-    'run it on such a host (plan --out plan.json, then run plan.json there), or change "hardware" to what is here',
+    'Run it on such a host (plan --out plan.json, then run plan.json there), or change "hardware" to what is here',
 });
 
 export const severalHosts: MessageKind<{ nodes: number }> = message({
@@ -36,7 +36,7 @@ export const severalHosts: MessageKind<{ nodes: number }> = message({
     "it runs, and on no other.",
   message: ({ nodes }) =>
     `The pipeline asks for ${nodes} nodes, and workers start on this host only`,
-  help: () => 'set "nodes: 1", or see the prediction with: stowage plan FILE',
+  help: () => 'Set "nodes: 1", or see the prediction with: stowage plan FILE',
 });
 
 export const checkpointFailed: MessageKind<{ reason: string; log: string }> = message({
@@ -46,7 +46,7 @@ export const checkpointFailed: MessageKind<{ reason: string; log: string }> = me
     'With "weights: random" a checkpoint with seeded random weights is written into the cache folder once and then ' +
     "loaded by the real code. Making it needs the memory of one shard (2 GB) and the disk space of the whole model.",
   message: ({ reason }) => `Cannot make the checkpoint: ${reason}`,
-  help: ({ log }) => `see ${log}`,
+  help: ({ log }) => `See ${log}`,
 });
 
 export const noDiskSpace: MessageKind<{ folder: string; need: string; free: string }> = message({
@@ -56,7 +56,7 @@ export const noDiskSpace: MessageKind<{ folder: string; need: string; free: stri
     "Before anything large is written, the free space of its file system is compared with what will be written. The " +
     "cache folder can be moved with STOWAGE_CACHE_DIR, the run folder with --out-dir.",
   message: ({ folder, need, free }) => `Folder "${folder}" needs ${need} and has ${free} free`,
-  help: () => "free some space, or set STOWAGE_CACHE_DIR to a folder on a larger disk",
+  help: () => "Free some space, or set STOWAGE_CACHE_DIR to a folder on a larger disk",
 });
 
 export const runFolderFailed: MessageKind<{ folder: string; reason: string }> = message({
@@ -66,7 +66,7 @@ export const runFolderFailed: MessageKind<{ folder: string; reason: string }> = 
     "Every run has a folder of its own with the plan, the requests, the logs and the results. It is made in the " +
     "folder of --out-dir, runs/ by default.",
   message: ({ folder, reason }) => `Cannot write to "${folder}": ${reason}`,
-  help: () => "choose a folder that can be written to with --out-dir",
+  help: () => "Choose a folder that can be written to with --out-dir",
 });
 
 export const nothingToRun: MessageKind<{ predictedOom: string }> = message({
@@ -77,7 +77,7 @@ export const nothingToRun: MessageKind<{ predictedOom: string }> = message({
     "Cells that are invalid are never launched. Cells that are predicted to run out of memory are skipped with " +
     '"predictedOom: skip", and with "only" nothing else is launched.',
   message: ({ predictedOom }) => `No cell is left to run (predictedOom: ${predictedOom})`,
-  help: () => "launch the cells that are predicted to fail with: --predicted-oom run",
+  help: () => "Launch the cells that are predicted to fail with: --predicted-oom run",
 });
 
 export const launchFailed: MessageKind<{ session: string; reason: string }> = message({
@@ -89,7 +89,7 @@ export const launchFailed: MessageKind<{ session: string; reason: string }> = me
     "many processes, no memory, a file that was deleted meanwhile) the cells of the session count as crashed, and " +
     "the other sessions go on.",
   message: ({ session, reason }) => `Cannot start session "${session}": ${reason}`,
-  help: () => "see what is missing with: stowage doctor",
+  help: () => "See what is missing with: stowage doctor",
 });
 
 export const resultsNotWritten: MessageKind<{ path: string; reason: string }> = message({
@@ -100,7 +100,7 @@ export const resultsNotWritten: MessageKind<{ path: string; reason: string }> = 
     "Results are written after every cell. When the disk is full the run goes on and tries again at the next one; " +
     "the events of each session hold the measurements until then.",
   message: ({ path, reason }) => `Cannot write "${path}": ${reason}`,
-  help: () => "free some space: the next cell writes the results again",
+  help: () => "Free some space: the next cell writes the results again",
 });
 
 export const detectedNeedsPython: MessageKind<Record<never, never>> = message({
@@ -110,5 +110,5 @@ export const detectedNeedsPython: MessageKind<Record<never, never>> = message({
     'With "--stack detected" the plan is made for the versions that an interpreter has. The interpreter is named by ' +
     '--python, or by "environment: { python: ... }" in the pipeline.',
   message: () => 'The option "--stack detected" needs an interpreter',
-  help: () => "add: --python PATH",
+  help: () => "Add: --python PATH",
 });
