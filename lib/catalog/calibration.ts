@@ -1,7 +1,7 @@
-/** The constants that cannot be derived, each with the run or the source it came from (data/calibration.json). */
+/** The constants of memory that cannot be derived, each with the run or the source it came from (data/calibration.json). */
 import type { StrategySpec } from "../language/pipeline.ts";
 import data from "./data/calibration.json" with { type: "json" };
-import type { Device, Stack } from "./types.ts";
+import type { Stack } from "./types.ts";
 
 type ByStrategy = Readonly<Record<StrategySpec["use"], number>>;
 
@@ -19,23 +19,6 @@ export interface MemoryCalibration {
   readonly cpuBaseResidentBytes: ByStrategy;
 }
 
-/** Constants of the speed model: what is reached of a data-sheet rate, and fixed costs. */
-export interface SpeedCalibration {
-  readonly memoryEfficiency: number;
-  readonly flopsEfficiency: number;
-  readonly linkEfficiency: number;
-  /** Host time of one eager kernel. */
-  readonly launchSeconds: number;
-  readonly linkLatencySeconds: number;
-  /** Host time that the strategy's hooks add to each module call. */
-  readonly importSeconds: ByStrategy;
-  /** Fixed part of loading behind the imports: building the model, process groups. */
-  readonly setupSeconds: ByStrategy;
-  /** A measurement lies within mid / factor .. mid x factor in 90 % of cases. */
-  readonly stepFactor: number;
-  readonly loadFactor: number;
-}
-
 /** Memory constants of a stack. */
 export function memoryCalibration(stack: Stack): MemoryCalibration {
   const { memory } = data;
@@ -47,10 +30,4 @@ export function memoryCalibration(stack: Stack): MemoryCalibration {
     cpuBaseBytes: memory.cpuBaseBytes.values,
     cpuBaseResidentBytes: memory.cpuBaseResidentBytes.values,
   };
-}
-
-/** Speed constants of a kind of device. */
-export function speedCalibration(device: Device): SpeedCalibration {
-  const { values, importSeconds, setupSeconds } = data.speed[device.type];
-  return { ...values, importSeconds: importSeconds.values, setupSeconds: setupSeconds.values };
 }

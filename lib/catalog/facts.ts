@@ -43,6 +43,8 @@ export interface NodeFact {
   readonly devices: { readonly count: number; readonly kind: string; readonly source: string };
   readonly memoryBytes: Fact;
   readonly diskBytesPerSecond?: Fact;
+  /** Processes that get this rate at the same time. */
+  readonly diskReaders?: Fact;
 }
 
 /** A model as `data/models.json` has it. */

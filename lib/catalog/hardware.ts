@@ -79,6 +79,7 @@ function resolveNode(name: string, spec: HardwareSpec, budget: BudgetSpec): Outc
       device: device.value,
       memoryBytes: spec.memoryBytes ?? node.memoryBytes.value,
       ...(disk === undefined ? {} : { diskBytesPerSecond: disk }),
+      ...(node.diskReaders === undefined ? {} : { diskReaders: node.diskReaders.value }),
     },
     diagnostics: device.diagnostics,
   };

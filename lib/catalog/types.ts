@@ -25,7 +25,10 @@ export interface Hardware {
   readonly device: Device;
   /** Host memory of a node. */
   readonly memoryBytes?: number;
+  /** Rate at which one process reads checkpoints. */
   readonly diskBytesPerSecond?: number;
+  /** Processes of a node that get this rate at the same time: more than one on a parallel file system. */
+  readonly diskReaders?: number;
 }
 
 /** A set of library versions. */

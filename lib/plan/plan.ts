@@ -288,4 +288,6 @@ export interface TimePrediction {
   readonly tokensPerSecond: number;
   /** World size for ds-zero (each rank can take its own inputs), else 1. */
   readonly streams: number;
+  /** What a step waits for. Launch-bound steps differ twofold between machines, whatever the GPU. */
+  readonly bound: "launches" | "memory" | "compute" | "links";
 }

@@ -1,12 +1,18 @@
-/** How long a cell takes: its trace through the time interpreter, and the load from bytes and fixed costs. */
-import { speedCalibration } from "../catalog/calibration.ts";
-import type { Hardware } from "../catalog/types.ts";
+/** How long a cell takes: its trace through the time interpreter, and the load from bytes, readers and rates. */
+import { type SpeedCalibration, speedCalibration } from "../catalog/speed_calibration.ts";
 import type { Dtype } from "../language/pipeline.ts";
-import { Roofline } from "../speed/roofline.ts";
-import type { Placement, StrategyContext, Workload } from "../strategy/strategy.ts";
-import type { TraceSink } from "../trace/trace.ts";
-import { timesFactor } from "./interval.ts";
-import type { TimePrediction } from "./plan.ts";
+import { type Module, namedParameters } from "../model/module.ts";
+import { Clock } from "../speed/clock.ts";
+import { loadTime } from "../speed/load.ts";
+import { ratesOf } from "../speed/rates.ts";
+import {
+  DTYPE_BYTES,
+  type Placement,
+  type StrategyContext,
+  type Workload,
+} from "../strategy/strategy.ts";
+import { elements, type TraceSink } from "../trace/trace.ts";
+import type { Interval, TimePrediction } from "./plan.ts";
 
 /** A sink for the trace of one cell, and what it says when the trace has been written. */
 export function timeMeter(
@@ -15,54 +21,108 @@ export function timeMeter(
   context: StrategyContext,
   dtype: Dtype,
 ): { readonly sink: TraceSink; read(): TimePrediction } {
-  const speed = new Roofline(rates(context.hardware, dtype));
-  return { sink: speed, read: () => readTime(speed, placement, workload, context) };
-}
-
-function rates(hardware: Hardware, dtype: Dtype) {
-  const { device } = hardware;
-  const facts = speedCalibration(device);
-  const flops = device.flops[dtype] ?? device.flops.float32 ?? 0;
+  const { hardware, stack, use, shape, calibration } = context;
+  const facts = speedCalibration(hardware.device, stack, use, calibration);
+  const clock = new Clock(ratesOf(hardware, facts, {
+    dtype,
+    headDim: shape.headDim,
+    modules: treeSize(context.root).modules,
+    pinned: placement.pinsWeights,
+  }));
   return {
-    memoryBytesPerSecond: device.bandwidthBytesPerSecond * facts.memoryEfficiency,
-    flopsPerSecond: flops * facts.flopsEfficiency,
-    launchSeconds: facts.launchSeconds,
-    deviceLinkBytesPerSecond: device.linkBytesPerSecond * facts.linkEfficiency,
-    hostLinkBytesPerSecond: device.hostLinkBytesPerSecond * facts.linkEfficiency,
-    diskBytesPerSecond: hardware.diskBytesPerSecond ?? DEFAULT_DISK_BYTES_PER_SECOND,
-    linkLatencySeconds: facts.linkLatencySeconds,
+    sink: clock,
+    read: () => ({
+      ...readLoad(placement, context, dtype, facts),
+      ...readSteps(clock, workload, placement.streams),
+    }),
   };
 }
 
-/** A plain NVMe drive, for hardware that does not declare its disk. */
-const DEFAULT_DISK_BYTES_PER_SECOND = 2e9;
+type LoadPrediction = Pick<TimePrediction, "importSeconds" | "weightsSeconds" | "loadSeconds">;
 
-function readTime(
-  speed: Roofline,
+function readLoad(
   placement: Placement,
-  { batchSize, newTokens }: Workload,
   context: StrategyContext,
-): TimePrediction {
-  const { hardware } = context;
-  const facts = speedCalibration(hardware.device);
-  const disk = hardware.diskBytesPerSecond ?? DEFAULT_DISK_BYTES_PER_SECOND;
-  const importSeconds = facts.importSeconds[context.use];
-  const weightsSeconds = facts.setupSeconds[context.use] + placement.checkpointReadBytes / disk;
-  const prefillMs = speed.seconds("prefill") * 1000;
-  const msPerStep = (newTokens > 1 ? speed.seconds("decode") : speed.seconds("prefill")) * 1000;
-  const generateMs = prefillMs + msPerStep * (newTokens - 1);
-  const { streams } = placement;
-  const msPerToken = generateMs / (batchSize * newTokens * streams);
-  const spread = facts.stepFactor;
+  dtype: Dtype,
+  facts: SpeedCalibration,
+): LoadPrediction {
+  const { hardware, root } = context;
+  const { worldSize, checkpointReadBytes } = placement;
+  const wholeBytes = treeSize(root).elements * DTYPE_BYTES[dtype];
+  const readsWhole = checkpointReadBytes / worldSize > 0.9 * wholeBytes;
+  const work = {
+    ranks: worldSize,
+    nodes: hardware.nodes,
+    readBytes: checkpointReadBytes,
+    uniqueBytes: Math.min(checkpointReadBytes, wholeBytes),
+    cuts: worldSize > 1 && readsWhole,
+  };
+  const { importSeconds, weightsSeconds } = loadTime(work, hardware, facts);
+  const { spread } = facts;
   return {
     importSeconds,
     weightsSeconds,
-    loadSeconds: timesFactor(importSeconds + weightsSeconds, facts.loadFactor),
-    prefillMs: timesFactor(prefillMs, spread),
-    msPerStep: timesFactor(msPerStep, spread),
-    msPerToken: timesFactor(msPerToken, spread),
-    msPerTokenPerStream: timesFactor(msPerToken * streams, spread),
-    tokensPerSecond: 1000 / msPerToken,
-    streams,
+    loadSeconds: {
+      low: importSeconds / spread.import + weightsSeconds / spread.load,
+      mid: importSeconds + weightsSeconds,
+      high: importSeconds * spread.import + weightsSeconds * spread.load,
+    },
   };
+}
+
+function readSteps(
+  clock: Clock,
+  { batchSize, newTokens }: Workload,
+  streams: number,
+): Omit<TimePrediction, keyof LoadPrediction> {
+  const prefillMs = map(clock.span("prefill"), (seconds) => seconds * 1000);
+  const msPerStep = newTokens > 1
+    ? map(clock.span("decode"), (seconds) => seconds * 1000)
+    : prefillMs;
+  const tokens = batchSize * newTokens * streams;
+  const msPerToken: Interval = map(
+    prefillMs,
+    (prefill, end) => (prefill + msPerStep[end] * (newTokens - 1)) / tokens,
+  );
+  return {
+    prefillMs,
+    msPerStep,
+    msPerToken,
+    msPerTokenPerStream: map(msPerToken, (ms) => ms * streams),
+    tokensPerSecond: 1000 / msPerToken.mid,
+    streams,
+    bound: clock.bound(newTokens > 1 ? "decode" : "prefill"),
+  };
+}
+
+function map(
+  { low, mid, high }: Interval,
+  change: (value: number, end: keyof Interval) => number,
+): Interval {
+  return { low: change(low, "low"), mid: change(mid, "mid"), high: change(high, "high") };
+}
+
+/** Sizes of a module tree, counted once for all cells of a configuration. */
+interface TreeSize {
+  readonly modules: number;
+  readonly elements: number;
+}
+
+const TREE_SIZES = new WeakMap<Module, TreeSize>();
+
+function treeSize(root: Module): TreeSize {
+  let size = TREE_SIZES.get(root);
+  if (size === undefined) {
+    let count = 0;
+    for (const { parameter } of namedParameters(root)) {
+      if (parameter.tiedTo === undefined) count += elements(parameter.shape);
+    }
+    size = { modules: countModules(root), elements: count };
+    TREE_SIZES.set(root, size);
+  }
+  return size;
+}
+
+function countModules({ children }: Module): number {
+  return children.reduce((count, child) => count + countModules(child), 1);
 }

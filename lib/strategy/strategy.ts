@@ -2,6 +2,7 @@
  * What a strategy must tell: where weights live, what a generation does there, and how it is launched. Each
  * strategy is a folder with `place.ts`, `trace.ts` and `launch.ts`; `registry.ts` lists them.
  */
+import type { CalibrationFile } from "../catalog/speed_calibration.ts";
 import type { Hardware, Stack } from "../catalog/types.ts";
 import type { Outcome } from "../diagnostics/diagnostic.ts";
 import type { Dtype, StrategySpec } from "../language/pipeline.ts";
@@ -18,6 +19,8 @@ export interface StrategyContext {
   readonly hardware: Hardware;
   readonly stack: Stack;
   readonly use: StrategySpec["use"];
+  /** Speed constants to use instead of those that ship for their kind of device. */
+  readonly calibration?: CalibrationFile;
   /** Cap of one device: the least of its memory and the budget; null where nothing caps it. */
   readonly deviceCapacityBytes: number | null;
   /** Cap of one node's processes: the least of its memory and the budget. */

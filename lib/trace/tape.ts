@@ -1,5 +1,5 @@
 /** A pen for writing traces: remembers the device, so that a forward pass reads like the code it follows. */
-import type { Category, TraceSink } from "./trace.ts";
+import type { Category, OperationKind, TraceSink } from "./trace.ts";
 
 export class Tape {
   readonly #sink: TraceSink;
@@ -20,15 +20,24 @@ export class Tape {
     for (const handle of handles) this.#sink.free(handle);
   }
 
-  /** One kernel that moves `bytes` of device memory and computes `flops`. */
-  kernel(name: string, bytes: number, flops = 0): void {
-    this.#sink.run({ device: this.device, name, flops, bytes, launches: 1 });
+  /**
+   * One kernel that moves `bytes` of device memory and computes `flops`.
+   *
+   * @param kind Products outside `matmul` are those of attention, unless it says otherwise.
+   */
+  kernel(
+    name: string,
+    bytes: number,
+    flops = 0,
+    kind: OperationKind = flops > 0 ? "attention" : "bytes",
+  ): void {
+    this.#sink.run({ device: this.device, name, kind, flops, bytes, launches: 1 });
   }
 
   /** Allocates the output of an elementwise kernel that reads `inputBytes` and writes it. */
   elementwise(name: string, outputBytes: number, inputBytes: number, flops = 0): number {
     const handle = this.tensor(name, outputBytes);
-    this.kernel(name, inputBytes + outputBytes, flops);
+    this.kernel(name, inputBytes + outputBytes, flops, "bytes");
     return handle;
   }
 
@@ -41,7 +50,7 @@ export class Tape {
     const { rows, inputs, outputs } = shape;
     const handle = this.tensor(name, rows * outputs * elementBytes);
     const bytes = (rows * inputs + inputs * outputs + rows * outputs) * elementBytes;
-    this.kernel(name, bytes, 2 * rows * inputs * outputs);
+    this.kernel(name, bytes, 2 * rows * inputs * outputs, "product");
     return handle;
   }
 }

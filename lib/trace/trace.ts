@@ -27,10 +27,18 @@ export interface Tensor {
   readonly bytes: number;
 }
 
+/**
+ * What a kernel is, as far as its speed depends on it. `product`: a matrix product, which may read weights above
+ * all. `attention`: batched products of queries with keys or values. Everything else moves bytes.
+ */
+export type OperationKind = "product" | "attention" | "bytes";
+
 /** One kernel, copy or collective. Its time is the slowest of its terms. */
 export interface Operation {
   readonly device: number;
   readonly name: string;
+  /** @default `product` where there are FLOPs, else `bytes` */
+  readonly kind?: OperationKind;
   readonly flops: number;
   /** Device memory read and written. */
   readonly bytes: number;

@@ -136,13 +136,13 @@ Deno.test("one new token is the prefill alone", () => {
   assert.equal(time.msPerToken.mid, time.prefillMs.mid / 4);
 });
 
-Deno.test("loading is the imports, the set-up and the bytes over the disk's rate", () => {
+Deno.test("loading is the imports and the weights; a slow disk gives each file once", () => {
   const at = (diskBytesPerSecond: number) => timeOf(dsZeroSpec(), WORKLOAD, { diskBytesPerSecond });
   const [slow, fast] = [at(1e3), at(2e3)];
-  const readBytes = placed(dsZeroSpec()).placement.checkpointReadBytes;
+  const { worldSize, checkpointReadBytes } = placed(dsZeroSpec()).placement;
   assert.equal(slow.loadSeconds.mid, slow.importSeconds + slow.weightsSeconds);
   const saved = slow.weightsSeconds - fast.weightsSeconds;
-  assert.ok(Math.abs(saved - readBytes / 2e3) < 1e-6, String(saved));
+  assert.ok(Math.abs(saved - checkpointReadBytes / worldSize / 2e3) < 1e-6, String(saved));
 });
 
 Deno.test("a faster device is not slower", () => {
@@ -154,6 +154,9 @@ Deno.test("a faster device is not slower", () => {
   for (const spec of SPECS) {
     const workload = { ...WORKLOAD, batchSize: 4096 };
     const [slow, fast] = [timeOf(spec, workload), timeOf(spec, workload, { device: faster })];
-    assert.ok(fast.msPerToken.mid < slow.msPerToken.mid, spec.name);
+    assert.ok(fast.msPerToken.mid <= slow.msPerToken.mid, spec.name);
+    // The hooks of ZeRO take longer than this model's work.
+    const isHookBound = slow.bound === "launches" || slow.bound === "links";
+    assert.equal(fast.msPerToken.mid < slow.msPerToken.mid, !isHookBound, spec.name);
   }
 });

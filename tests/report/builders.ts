@@ -131,6 +131,7 @@ function prediction(figures: CellFigures, verdict: Verdict): Prediction {
       msPerTokenPerStream: interval(msPerToken),
       tokensPerSecond: 1000 / msPerToken,
       streams: figures.use === "ds-zero" ? 8 : 1,
+      bound: "memory",
     },
   };
 }

@@ -1,0 +1,74 @@
+/** What the time interpreter is told: the rates of one device and its host, in plain seconds and bytes. */
+import type { SpeedCalibration } from "../catalog/speed_calibration.ts";
+import type { Hardware } from "../catalog/types.ts";
+import type { Dtype } from "../language/pipeline.ts";
+
+/** Rates that the hardware reaches, not those of its data sheet. */
+export interface Rates {
+  readonly copyBytesPerSecond: number;
+  readonly weightBytesPerSecond: number;
+  readonly flopsPerSecond: number;
+  /** Time of one dot product of a single query token's attention. */
+  readonly dotProductSeconds: number;
+  /** Elements of the vectors that attention multiplies. */
+  readonly headDim: number;
+  /** Least time of a kernel on the device. */
+  readonly kernelSeconds: number;
+  /** Whether the host computes itself, so that nothing runs ahead of anything. */
+  readonly hostIsDevice: boolean;
+  /** Host time of one kernel. */
+  readonly launchSeconds: number;
+  /** Host time of one forward pass beside its kernels: Python hooks around modules. */
+  readonly hookSeconds: number;
+  /** Host time of one token outside the forward pass, while the device waits. */
+  readonly stepSeconds: number;
+  readonly deviceLinkBytesPerSecond: number;
+  readonly hostLinkBytesPerSecond: number;
+  readonly diskBytesPerSecond: number;
+  /** Fixed cost of one operation over a link: a collective's start. */
+  readonly linkLatencySeconds: number;
+  /** A measurement lies within mid / factor .. mid x factor in 90 % of cases. */
+  readonly spread: { readonly host: number; readonly device: number };
+}
+
+/** A plain NVMe drive, for hardware that does not declare its disk. */
+export const DEFAULT_DISK_BYTES_PER_SECOND = 2e9;
+
+/** What decides the rates beside the hardware. */
+export interface RateOptions {
+  readonly dtype: Dtype;
+  readonly headDim: number;
+  /** Modules that the strategy hooks. */
+  readonly modules: number;
+  /** Whether what the host lends to the device is in pinned memory. */
+  readonly pinned: boolean;
+}
+
+/** Rates of a device under a calibration. */
+export function ratesOf(
+  { device, diskBytesPerSecond = DEFAULT_DISK_BYTES_PER_SECOND }: Hardware,
+  facts: SpeedCalibration,
+  { dtype, headDim, modules, pinned }: RateOptions,
+): Rates {
+  const bandwidth = device.bandwidthBytesPerSecond;
+  const flops = device.flops[dtype] ?? device.flops.float32 ?? 0;
+  return {
+    copyBytesPerSecond: bandwidth * facts.copyEfficiency,
+    weightBytesPerSecond: bandwidth * facts.weightReadEfficiency,
+    flopsPerSecond: flops * facts.flopsEfficiency,
+    dotProductSeconds: facts.dotProductBytes / bandwidth,
+    headDim,
+    hostIsDevice: device.type === "cpu",
+    kernelSeconds: facts.kernelSeconds,
+    launchSeconds: facts.launchSeconds,
+    hookSeconds: facts.moduleHookSeconds * modules,
+    stepSeconds: facts.stepSeconds,
+    deviceLinkBytesPerSecond: device.linkBytesPerSecond * facts.deviceLinkEfficiency,
+    hostLinkBytesPerSecond: pinned
+      ? device.hostLinkBytesPerSecond * facts.pinnedLinkEfficiency
+      : facts.pageableBytesPerSecond,
+    diskBytesPerSecond,
+    linkLatencySeconds: facts.linkLatencySeconds,
+    spread: facts.spread,
+  };
+}

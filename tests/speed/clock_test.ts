@@ -1,0 +1,114 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { Clock } from "../../lib/speed/clock.ts";
+import type { Rates } from "../../lib/speed/rates.ts";
+import type { Operation } from "../../lib/trace/trace.ts";
+
+const RATES: Rates = {
+  copyBytesPerSecond: 100,
+  weightBytesPerSecond: 50,
+  flopsPerSecond: 1000,
+  dotProductSeconds: 0.5,
+  headDim: 4,
+  kernelSeconds: 0,
+  hostIsDevice: false,
+  launchSeconds: 0.5,
+  hookSeconds: 0,
+  stepSeconds: 0,
+  deviceLinkBytesPerSecond: 10,
+  hostLinkBytesPerSecond: 5,
+  diskBytesPerSecond: 2,
+  linkLatencySeconds: 0.25,
+  spread: { host: 2, device: 1.25 },
+};
+
+const NOTHING: Operation = { device: 0, name: "op", flops: 0, bytes: 0, launches: 0 };
+
+function clockOf(operations: readonly Partial<Operation>[], rates: Partial<Rates> = {}): Clock {
+  const clock = new Clock({ ...RATES, ...rates });
+  clock.beginPhase("prefill");
+  for (const operation of operations) clock.run({ ...NOTHING, ...operation });
+  return clock;
+}
+
+function secondsOf(operation: Partial<Operation>, rates: Partial<Rates> = {}): number {
+  return clockOf([operation], rates).span("prefill").mid;
+}
+
+Deno.test("an operation takes as long as its slowest term", () => {
+  assert.equal(secondsOf({ bytes: 300 }), 3);
+  assert.equal(secondsOf({ flops: 2000 }), 2);
+  assert.equal(secondsOf({ bytes: 300, flops: 2000 }), 6, "products read at the rate of weights");
+  assert.equal(secondsOf({ bytes: 300, flops: 20000 }), 20);
+  assert.equal(secondsOf({ bytes: 300, flops: 2000, kind: "bytes" }), 3);
+  assert.equal(secondsOf({ launches: 4 }, { kernelSeconds: 2 }), 10, "2 s until it is prepared");
+  assert.equal(secondsOf({}), 0);
+});
+
+Deno.test("attention of one query token is bound by its dot products, of several by bytes", () => {
+  // 16 dot products of 4 elements; the intensity tells one query token from several.
+  assert.equal(secondsOf({ kind: "attention", flops: 128, bytes: 128 }), 8);
+  assert.equal(secondsOf({ kind: "attention", flops: 128, bytes: 16 }), 0.16);
+});
+
+Deno.test("what crosses a link pays its latency and its rate", () => {
+  assert.equal(secondsOf({ link: "device", linkBytes: 20 }), 2.25);
+  assert.equal(secondsOf({ link: "host", linkBytes: 20 }), 4.25);
+  assert.equal(secondsOf({ link: "disk", linkBytes: 20 }), 10.25);
+  assert.equal(secondsOf({ link: "device" }), 0);
+});
+
+Deno.test("the host prepares kernels while the device works", () => {
+  // The device starts at 0.5 s and works for 3 s; the second kernel is ready long before.
+  const busy = [{ bytes: 100, launches: 1 }, { bytes: 200, launches: 1 }];
+  assert.equal(clockOf(busy).span("prefill").mid, 3.5);
+  // Work of 0.1 s each: the last kernel starts when it is prepared, at 1.5 s.
+  const idle = Array.from({ length: 3 }, () => ({ bytes: 10, launches: 1 }));
+  assert.ok(Math.abs(clockOf(idle).span("prefill").mid - 1.6) < 1e-12);
+  // A host that computes itself does one thing at a time.
+  assert.ok(Math.abs(clockOf(idle, { hostIsDevice: true }).span("prefill").mid - 1.8) < 1e-12);
+});
+
+Deno.test("hooks add to the host's time, a step's own time is never hidden", () => {
+  const busy = [{ bytes: 300, launches: 1 }];
+  assert.equal(clockOf(busy, { hookSeconds: 1 }).span("prefill").mid, 3.5);
+  assert.equal(clockOf(busy, { hookSeconds: 5 }).span("prefill").mid, 5.5);
+  assert.equal(clockOf(busy, { stepSeconds: 1 }).span("prefill").mid, 4.5);
+});
+
+Deno.test("the bound is what takes most of the time", () => {
+  assert.equal(clockOf([{ bytes: 10, launches: 1 }]).bound("prefill"), "launches");
+  assert.equal(clockOf([{ bytes: 500, launches: 1 }]).bound("prefill"), "memory");
+  assert.equal(clockOf([{ flops: 9000, launches: 1 }]).bound("prefill"), "compute");
+  assert.equal(clockOf([{ link: "host", linkBytes: 90, launches: 1 }]).bound("prefill"), "links");
+});
+
+Deno.test("a decode step takes the mean of the steps that were written", () => {
+  const clock = new Clock(RATES);
+  clock.beginPhase("decode");
+  clock.run({ ...NOTHING, bytes: 100 });
+  clock.beginPhase("decode");
+  clock.run({ ...NOTHING, bytes: 300 });
+  assert.equal(clock.span("decode").mid, 2);
+  assert.equal(clock.span("prefill").mid, 0);
+});
+
+Deno.test("an interval follows what binds: the host's spread or the device's", () => {
+  const operation = fc.record({
+    bytes: fc.integer({ min: 0, max: 500 }),
+    flops: fc.integer({ min: 0, max: 5000 }),
+    launches: fc.integer({ min: 0, max: 4 }),
+  });
+  fc.assert(
+    fc.property(fc.array(operation, { minLength: 1, maxLength: 8 }), (operations) => {
+      const { low, mid, high } = clockOf(operations).span("prefill");
+      assert.ok(low <= mid && mid <= high);
+      assert.ok(high <= mid * 2 + 1e-9 && low >= mid / 2 - 1e-9);
+    }),
+    { seed: 4, numRuns: 200 },
+  );
+  const device = clockOf([{ bytes: 400 }]).span("prefill");
+  assert.deepEqual(device, { low: 3.2, mid: 4, high: 5 });
+  const host = clockOf([{ launches: 4 }]).span("prefill");
+  assert.deepEqual(host, { low: 1, mid: 2, high: 4 });
+});
