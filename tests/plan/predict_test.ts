@@ -155,8 +155,8 @@ Deno.test("a faster device is not slower", () => {
     const workload = { ...WORKLOAD, batchSize: 4096 };
     const [slow, fast] = [timeOf(spec, workload), timeOf(spec, workload, { device: faster })];
     assert.ok(fast.msPerToken.mid <= slow.msPerToken.mid, spec.name);
-    // The hooks of ZeRO take longer than this model's work.
-    const isHookBound = slow.bound === "launches" || slow.bound === "links";
-    assert.equal(fast.msPerToken.mid < slow.msPerToken.mid, !isHookBound, spec.name);
+    // The Python hooks of ZeRO take longer than this model's work, whatever the device.
+    if (spec.use === "ds-zero") continue;
+    assert.ok(fast.msPerToken.mid < slow.msPerToken.mid, spec.name);
   }
 });

@@ -19,7 +19,7 @@ Deno.test("an elementwise kernel reads its inputs and writes its output", () => 
   const handle = new Tape(recorder, 0).elementwise("add", 100, 200, 50);
   assert.equal(recorder.live.get(handle)?.bytes, 100);
   assert.deepEqual(recorder.operations(), [
-    { device: 0, name: "add", flops: 50, bytes: 300, launches: 1 },
+    { device: 0, name: "add", kind: "bytes", flops: 50, bytes: 300, launches: 1 },
   ]);
 });
 
@@ -29,7 +29,14 @@ Deno.test("a product of [rows, inputs] and [inputs, outputs] costs two operation
   const handle = new Tape(recorder, 0).matmul("linear", shape, 2);
   assert.equal(recorder.live.get(handle)?.bytes, 3 * 7 * 2);
   assert.deepEqual(recorder.operations(), [
-    { device: 0, name: "linear", flops: 2 * 3 * 5 * 7, bytes: (15 + 35 + 21) * 2, launches: 1 },
+    {
+      device: 0,
+      name: "linear",
+      kind: "product",
+      flops: 2 * 3 * 5 * 7,
+      bytes: (15 + 35 + 21) * 2,
+      launches: 1,
+    },
   ]);
 });
 
