@@ -7,11 +7,14 @@ export interface Peak {
   readonly phase: Phase;
   /** Bytes by category at that moment. */
   readonly byCategory: Readonly<Record<Category, number>>;
+  /** Of the bytes those that PyTorch's allocator knows nothing of. */
+  readonly outsideBytes: number;
 }
 
 /** Running sums of one device. */
 interface Ledger {
   bytes: number;
+  outsideBytes: number;
   readonly byCategory: Record<Category, number>;
   /** The largest that each category became. */
   readonly largest: Record<Category, number>;
@@ -20,6 +23,10 @@ interface Ledger {
 
 function emptyCategories(): Record<Category, number> {
   return { weights: 0, kv: 0, activation: 0, workspace: 0, context: 0, communication: 0 };
+}
+
+function isOutside({ category, outside }: Tensor): boolean {
+  return outside === true || category === "context";
 }
 
 /** Adds up a trace. Read `peak` and `peakOf` when the trace has been written. */
@@ -44,6 +51,7 @@ export class PeakMemory implements TraceSink {
     const ledger = this.#ledger(tensor.device);
     const bytes = this.#rounded(tensor);
     ledger.bytes += bytes;
+    if (isOutside(tensor)) ledger.outsideBytes += bytes;
     const { byCategory, largest } = ledger;
     byCategory[tensor.category] += bytes;
     largest[tensor.category] = Math.max(largest[tensor.category], byCategory[tensor.category]);
@@ -59,6 +67,7 @@ export class PeakMemory implements TraceSink {
     const ledger = this.#ledger(tensor.device);
     const bytes = this.#rounded(tensor);
     ledger.bytes -= bytes;
+    if (isOutside(tensor)) ledger.outsideBytes -= bytes;
     ledger.byCategory[tensor.category] -= bytes;
   }
 
@@ -66,7 +75,7 @@ export class PeakMemory implements TraceSink {
 
   /** The fullest moment of a device within the given phases; zero where nothing was allocated. */
   peak(device: number, phases?: readonly Phase[]): Peak {
-    let best: Peak = { bytes: 0, phase: "start", byCategory: emptyCategories() };
+    let best: Peak = { bytes: 0, phase: "start", byCategory: emptyCategories(), outsideBytes: 0 };
     for (const [phase, peak] of this.#ledgers.get(device)?.peaks ?? []) {
       if (phases !== undefined && !phases.includes(phase)) continue;
       if (peak.bytes > best.bytes) best = peak;
@@ -88,6 +97,7 @@ export class PeakMemory implements TraceSink {
     if (ledger === undefined) {
       ledger = {
         bytes: 0,
+        outsideBytes: 0,
         byCategory: emptyCategories(),
         largest: emptyCategories(),
         peaks: new Map(),
@@ -104,6 +114,7 @@ export class PeakMemory implements TraceSink {
       bytes: ledger.bytes,
       phase: this.#phase,
       byCategory: { ...ledger.byCategory },
+      outsideBytes: ledger.outsideBytes,
     });
   }
 }

@@ -1,8 +1,8 @@
 /** What a model family must tell: its shape from a config, its module tree, and its forward pass. */
 import type { Outcome } from "../diagnostics/diagnostic.ts";
 import type { HfConfig } from "../language/pipeline.ts";
-import type { TraceSink } from "../trace/trace.ts";
 import type { Module } from "./module.ts";
+import type { Torch } from "./torch.ts";
 
 /** The numbers of a decoder that every family has. */
 export interface ModelShape {
@@ -23,17 +23,26 @@ export interface ForwardPass {
   readonly batch: number;
   readonly query: number;
   readonly past: number;
-  /** Bytes of one element of activations and cache. */
-  readonly elementBytes: number;
   /** Ranks that share each layer; 1 without tensor parallelism. */
   readonly tensorParallel: number;
   /** KV cache handles by layer, kept from pass to pass; empty before the prefill. */
   readonly cache: KvCache[];
+  /** Tokens that a static cache has room for; undefined with a dynamic cache. */
+  readonly staticLength?: number | undefined;
 }
 
+/** Tokens that attention looks at: those so far, or all that a static cache has room for. */
+export function keyLength({ query, past, staticLength }: ForwardPass): number {
+  return staticLength ?? past + query;
+}
+
+/** Keys and values of one layer. */
 export interface KvCache {
   readonly key: number;
   readonly value: number;
+  /** Bytes of each of the two. */
+  readonly bytes: number;
+  readonly device: number;
 }
 
 /** How a strategy runs modules: where each executes, and what it does around them. */
@@ -70,8 +79,10 @@ export interface ModelFamily {
     shape: ModelShape,
     pass: ForwardPass,
     execution: Execution,
-    sink: TraceSink,
+    torch: Torch,
   ): Logits;
+  /** Whether the loop hands positions to the model. */
+  readonly takesPositionIds: boolean;
 }
 
 export interface Logits {

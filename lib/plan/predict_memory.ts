@@ -45,7 +45,6 @@ function readNeed(memory: PeakMemory, placement: Placement, context: StrategyCon
     const peak = memory.peak(traced);
     const after = memory.peak(traced, AFTER_LOADING);
     const loading = memory.peak(traced, ["load"]);
-    const outside = after.byCategory.context + after.byCategory.workspace;
     return {
       index,
       node,
@@ -55,8 +54,8 @@ function readNeed(memory: PeakMemory, placement: Placement, context: StrategyCon
       workspaceBytes: after.byCategory.workspace,
       contextBytes: after.byCategory.context,
       communicationBytes: after.byCategory.communication,
-      loadPeakAllocatedBytes: isGpu ? loading.bytes - loading.byCategory.context : null,
-      peakAllocatedBytes: isGpu ? after.bytes - outside : null,
+      loadPeakAllocatedBytes: isGpu ? loading.bytes - loading.outsideBytes : null,
+      peakAllocatedBytes: isGpu ? after.bytes - after.outsideBytes : null,
       peakReservedBytes: null,
       peakBytes: deviceInterval(peak, hardware.device.type),
       capacityBytes,

@@ -25,6 +25,8 @@ export interface Tensor {
   readonly name: string;
   readonly category: Category;
   readonly bytes: number;
+  /** Not of PyTorch's allocator, as everything of the category `context` is not. */
+  readonly outside?: boolean;
 }
 
 /**

@@ -4,8 +4,9 @@ import { traceGenerate } from "../../model/generate.ts";
 import type { AccelerateSpec } from "../../language/pipeline.ts";
 import { Tape } from "../../trace/tape.ts";
 import { HOST, type TraceSink } from "../../trace/trace.ts";
+import { generationOf } from "../generation.ts";
 import { traceStart } from "../start.ts";
-import { DTYPE_BYTES, type StrategyContext, type Workload } from "../strategy.ts";
+import type { StrategyContext, Workload } from "../strategy.ts";
 import { placeOf } from "./device_map.ts";
 import type { AccelerateLayout } from "./place.ts";
 
@@ -27,18 +28,10 @@ export function traceAccelerate(
     const device = place === "cpu" ? HOST : place;
     sink.allocate({ device, name, category: "weights", bytes });
   }
-  const elementBytes = DTYPE_BYTES[spec.dtype];
   traceGenerate(
     context.family,
     context.shape,
-    {
-      batch: workload.batchSize,
-      promptTokens: workload.promptTokens,
-      newTokens: workload.newTokens,
-      decodeSteps: workload.decodeSteps,
-      elementBytes,
-      tensorParallel: 1,
-    },
+    generationOf(spec, context, workload, 1),
     hooks(layout, sink),
     sink,
   );
@@ -50,7 +43,7 @@ export function usedDevices(context: StrategyContext): number[] {
   return Array.from({ length: context.hardware.deviceCount }, (_, index) => index);
 }
 
-/** AlignDevicesHook: inputs follow the layer; weights kept on the host or disk are copied in and dropped. */
+/** AlignDevicesHook: weights kept on the host or disk are copied in and dropped; inputs follow in the forward pass. */
 function hooks(layout: AccelerateLayout, sink: TraceSink): Execution {
   const offloaded = new Map<string, { bytes: number; link: "host" | "disk" }>();
   for (const { module, bytes, place } of layout.weights) {
@@ -61,7 +54,6 @@ function hooks(layout: AccelerateLayout, sink: TraceSink): Execution {
   }
   const tape = new Tape(sink, layout.mainDevice);
   const visiting = new Map<string, number>();
-  let current = layout.mainDevice;
 
   function deviceOf(module: string): number {
     const place = placeOf(layout.map, module);
@@ -70,25 +62,12 @@ function hooks(layout: AccelerateLayout, sink: TraceSink): Execution {
 
   return {
     deviceOf,
-    enter(module, inputBytes) {
-      const device = deviceOf(module);
-      if (device !== current) {
-        sink.run({
-          device,
-          name: "send_to_device",
-          flops: 0,
-          bytes: inputBytes,
-          launches: 1,
-          link: "device",
-          linkBytes: inputBytes,
-        });
-        current = device;
-      }
+    enter(module) {
       const away = offloaded.get(module);
       if (away === undefined) return;
       visiting.set(module, tape.tensor(`${module} (offloaded)`, away.bytes, "weights"));
       sink.run({
-        device,
+        device: deviceOf(module),
         name: "load_offloaded",
         flops: 0,
         bytes: away.bytes,

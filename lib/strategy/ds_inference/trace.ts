@@ -3,8 +3,9 @@ import type { DsInferenceSpec } from "../../language/pipeline.ts";
 import { traceGenerate } from "../../model/generate.ts";
 import { HOST, type TraceSink } from "../../trace/trace.ts";
 import { plainExecution } from "../execution.ts";
+import { generationOf } from "../generation.ts";
 import { traceStart } from "../start.ts";
-import { DTYPE_BYTES, type StrategyContext, type Workload } from "../strategy.ts";
+import type { StrategyContext, Workload } from "../strategy.ts";
 import type { DsInferenceLayout } from "./place.ts";
 
 /**
@@ -38,18 +39,10 @@ export function traceDsInference(
   }
   sink.free(whole);
 
-  const elementBytes = DTYPE_BYTES[spec.dtype];
   traceGenerate(
     context.family,
     context.shape,
-    {
-      batch: workload.batchSize,
-      promptTokens: workload.promptTokens,
-      newTokens: workload.newTokens,
-      decodeSteps: workload.decodeSteps,
-      elementBytes,
-      tensorParallel: layout.ranks,
-    },
+    generationOf(spec, context, workload, layout.ranks),
     {
       ...plainExecution(0),
       lmHeadSplit: layout.lmHeadSplit,

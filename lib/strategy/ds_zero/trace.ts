@@ -5,8 +5,9 @@ import { traceGenerate } from "../../model/generate.ts";
 import { Tape } from "../../trace/tape.ts";
 import { HOST, type TraceSink } from "../../trace/trace.ts";
 import { plainExecution } from "../execution.ts";
+import { generationOf } from "../generation.ts";
 import { traceStart } from "../start.ts";
-import { DTYPE_BYTES, type StrategyContext, type Workload } from "../strategy.ts";
+import type { StrategyContext, Workload } from "../strategy.ts";
 import type { ZeroLayout, ZeroWeight } from "./place.ts";
 
 /** Writes start, load, prefill and decode of rank 0. */
@@ -32,18 +33,10 @@ export function traceZero(
     device.tensor(weight.name, weight.deviceBytes, "weights");
     device.free(whole);
   }
-  const elementBytes = DTYPE_BYTES[spec.dtype];
   traceGenerate(
     context.family,
     context.shape,
-    {
-      batch: workload.batchSize,
-      promptTokens: workload.promptTokens,
-      newTokens: workload.newTokens,
-      decodeSteps: workload.decodeSteps,
-      elementBytes,
-      tensorParallel: 1,
-    },
+    generationOf(spec, context, workload, 1),
     gathering(spec, layout, sink),
     sink,
   );

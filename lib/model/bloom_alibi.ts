@@ -1,0 +1,38 @@
+/** BLOOM's attention biases. */
+import { type ForwardPass, keyLength } from "./family.ts";
+import type { Placed, Torch } from "./torch.ts";
+
+/**
+ * `build_alibi_tensor`: positions of the unmasked tokens, times a slope for each head, in float32 and then in the dtype
+ * of the model. All heads are made, however many ranks share them. Python lets go of everything but the result at the
+ * end.
+ */
+export function alibiOf(torch: Torch, heads: number, pass: ForwardPass): Placed {
+  // A static cache has the attention mask padded to its length.
+  const tokens = pass.batch * keyLength(pass);
+  const powerOfTwo = 2 ** Math.floor(Math.log2(heads));
+  const locals = [
+    torch.tensor("alibi.base", 4),
+    torch.tensor("alibi.powers", powerOfTwo * 4),
+    torch.mixed("alibi.slopes", powerOfTwo * 4, powerOfTwo * 4, powerOfTwo * 4),
+  ];
+  if (powerOfTwo !== heads) {
+    const rest = Math.min(powerOfTwo, heads - powerOfTwo) * 4;
+    locals.push(torch.tensor("alibi.extra_base", 4), torch.tensor("alibi.extra_powers", rest));
+    const extra = torch.mixed("alibi.extra_slopes", rest, rest, rest);
+    const all = torch.elementwise("alibi.slopes", heads * 4, heads * 4);
+    torch.free(extra, locals[2] ?? -1);
+    locals[2] = all;
+  }
+  let positions = torch.elementwise("alibi.cumsum", tokens * 8, tokens * 8);
+  positions = torch.rebind(positions, "alibi.positions", tokens * 8);
+  locals.push(torch.rebind(positions, "alibi.arange", tokens * 8, 2 * tokens * 8));
+  const elements = tokens * heads;
+  const float = torch.mixed("alibi_float", elements * 4, tokens * 8, tokens * 4);
+  const { elementBytes } = torch.runtime;
+  const bytes = elements * elementBytes;
+  const handle = elementBytes === 4 ? float : torch.elementwise("alibi", bytes, elements * 4);
+  torch.free(...locals);
+  if (handle !== float) torch.free(float);
+  return { handle, device: torch.device, bytes };
+}

@@ -1,0 +1,190 @@
+/** The tensors of the generation loop: ids, masks, positions, scores, and what keeps them alive. */
+import type { Execution, ForwardPass, KvCache, ModelFamily, ModelShape } from "./family.ts";
+import { type Scores, selectToken } from "./sample.ts";
+import type { Torch } from "./torch.ts";
+
+/** Bytes of a token id, a mask entry or a position. */
+const ID_BYTES = 8;
+
+/** `GenerationMixin._sample`, step by step. */
+export class GreedyLoop {
+  readonly #torch: Torch;
+  readonly #family: ModelFamily;
+  readonly #shape: ModelShape;
+  readonly #execution: Execution;
+  readonly #scores: Scores = {};
+  /** The caller's ids and mask, which live throughout. */
+  #given: number[] = [];
+  /** Small tensors of fixed size. */
+  #fixed: number[] = [];
+  #ids: number | undefined;
+  #mask: number | undefined;
+  #positions: number | undefined;
+  #cachePosition: number | undefined;
+  /** What the model was given in the step before; bound again when the next inputs are ready. */
+  #inputs: number[] = [];
+  #batch = 0;
+  #tokens = 0;
+
+  constructor(torch: Torch, family: ModelFamily, shape: ModelShape, execution: Execution) {
+    this.#torch = torch;
+    this.#family = family;
+    this.#shape = shape;
+    this.#execution = execution;
+  }
+
+  /** From the call of `generate` to the first pass. */
+  begin(batch: number, promptTokens: number): void {
+    const torch = this.#torch;
+    this.#batch = batch;
+    this.#tokens = promptTokens;
+    torch.device = this.#execution.deviceOf("");
+    const bytes = this.#columnBytes(promptTokens);
+    this.#given = [torch.tensor("input_ids", bytes), torch.tensor("attention_mask", bytes)];
+    for (let index = 0; index < 3; index++) {
+      this.#fixed.push(torch.tensor("special_tokens", ID_BYTES));
+    }
+    const { behaviours } = torch.runtime;
+    if (behaviours.has("loop-position-ids") && this.#family.takesPositionIds) {
+      this.#positions = this.#positionsOfMask(promptTokens);
+      // masked_fill out of place.
+      this.#positions = torch.rebind(this.#positions, "position_ids", bytes);
+    }
+    this.#fixed.push(torch.tensor("unfinished_sequences", batch * ID_BYTES));
+    if (behaviours.has("loop-cache-position")) {
+      const ones = torch.tensor("ones", promptTokens * ID_BYTES);
+      const sum = torch.rebind(ones, "cache_position", promptTokens * ID_BYTES);
+      this.#cachePosition = torch.rebind(sum, "cache_position", promptTokens * ID_BYTES);
+    }
+  }
+
+  /** One pass and the token that comes of it. */
+  step(pass: ForwardPass): void {
+    const torch = this.#torch;
+    torch.device = this.#execution.deviceOf("");
+    const isPrefill = pass.past === 0;
+    const previous = this.#inputs;
+    this.#inputs = this.#prepare(pass);
+    torch.free(...previous);
+    let logits = this.#family.forward(this.#shape, pass, this.#execution, torch);
+    torch.device = this.#execution.deviceOf("");
+    // The hook of the whole model returns its output to the device of its input.
+    const [moved] = torch.send("logits", [logits], torch.device);
+    if (moved !== undefined) {
+      torch.free(logits.handle);
+      logits = { ...logits, handle: moved, device: torch.device };
+    }
+    const prefillIsCall = torch.runtime.behaviours.has("loop-position-ids");
+    if (isPrefill && prefillIsCall) torch.free(...this.#inputs.splice(0));
+    this.#extend(isPrefill && prefillIsCall);
+    selectToken(torch, this.#batch, this.#shape.vocabSize, this.#scores);
+    this.#append();
+    torch.free(logits.handle);
+  }
+
+  /** `prepare_inputs_for_generation`: contiguous copies of the columns that are new. */
+  #prepare({ query }: ForwardPass): number[] {
+    const torch = this.#torch;
+    const inputs = [torch.elementwise("model_inputs.input_ids", this.#columnBytes(query), 0)];
+    if (!this.#family.takesPositionIds) return inputs;
+    const bytes = this.#columnBytes(query);
+    if (this.#positions !== undefined) {
+      if (query !== this.#tokens) inputs.push(torch.elementwise("position_ids", bytes, bytes));
+      return inputs;
+    }
+    const all = this.#positionsOfMask(this.#tokens);
+    inputs.push(torch.elementwise("position_ids", bytes, bytes));
+    torch.free(all);
+    return inputs;
+  }
+
+  #positionsOfMask(tokens: number): number {
+    const bytes = this.#columnBytes(tokens);
+    const sum = this.#torch.elementwise("position_ids.cumsum", bytes, bytes);
+    return this.#torch.rebind(sum, "position_ids", bytes);
+  }
+
+  /** `_update_model_kwargs_for_generation`: a column more in the mask and the positions. */
+  #extend(inputsAreGone: boolean): void {
+    const torch = this.#torch;
+    const bytes = this.#columnBytes(this.#tokens + 1);
+    if (this.#positions !== undefined) {
+      this.#positions = torch.rebind(this.#positions, "position_ids", bytes);
+    }
+    const column = torch.tensor("attention_mask.ones", this.#batch * ID_BYTES);
+    const mask = torch.elementwise("attention_mask", bytes, bytes);
+    torch.free(column);
+    // The model's inputs still hold the mask that they were given.
+    if (this.#mask !== undefined) {
+      if (inputsAreGone) torch.free(this.#mask);
+      else this.#inputs.push(this.#mask);
+    }
+    this.#mask = mask;
+    if (this.#cachePosition !== undefined) {
+      const next = torch.tensor("cache_position", ID_BYTES);
+      this.#inputs.push(this.#cachePosition);
+      this.#cachePosition = next;
+    }
+  }
+
+  #append(): void {
+    const torch = this.#torch;
+    const column = this.#batch * ID_BYTES;
+    const argmax = torch.tensor("argmax", column);
+    const tokens = torch.tensor("next_tokens", column);
+    torch.free(argmax);
+    const bytes = this.#columnBytes(this.#tokens + 1);
+    const ids = torch.elementwise("input_ids", bytes, bytes);
+    if (this.#ids !== undefined) torch.free(this.#ids);
+    torch.free(tokens);
+    this.#ids = ids;
+    this.#tokens += 1;
+  }
+
+  /** Jumps to a later step, with the tensors that it would find. */
+  skipTo({ past, cache, staticLength }: ForwardPass): void {
+    const torch = this.#torch;
+    for (const [layer, old] of cache.entries()) {
+      if (staticLength !== undefined) break;
+      torch.device = old.device;
+      const bytes = old.bytes / (this.#tokens - 1) * past;
+      torch.free(old.key, old.value);
+      cache[layer] = {
+        key: torch.tensor(`h.${layer}.key`, bytes, "kv"),
+        value: torch.tensor(`h.${layer}.value`, bytes, "kv"),
+        bytes,
+        device: old.device,
+      };
+    }
+    torch.device = this.#execution.deviceOf("");
+    torch.free(...this.#inputs.splice(0));
+    this.#tokens = past + 1;
+    const bytes = this.#columnBytes(this.#tokens);
+    this.#ids = this.#resize(this.#ids, "input_ids", bytes);
+    this.#mask = this.#resize(this.#mask, "attention_mask", bytes);
+    this.#positions = this.#resize(this.#positions, "position_ids", bytes);
+  }
+
+  #resize(old: number | undefined, name: string, bytes: number): number | undefined {
+    if (old === undefined) return undefined;
+    this.#torch.free(old);
+    return this.#torch.tensor(name, bytes);
+  }
+
+  /** The names go out of scope; the ids that the caller gets are last. */
+  end(cache: readonly KvCache[]): void {
+    const { copy, processed } = this.#scores;
+    this.#release(this.#mask, ...this.#inputs, this.#positions, this.#cachePosition);
+    this.#release(copy, processed, ...this.#fixed);
+    for (const { key, value } of cache) this.#release(key, value);
+    this.#release(this.#ids, ...this.#given);
+  }
+
+  #release(...names: readonly (number | undefined)[]): void {
+    for (const name of names) if (name !== undefined) this.#torch.free(name);
+  }
+
+  #columnBytes(tokens: number): number {
+    return this.#batch * tokens * ID_BYTES;
+  }
+}

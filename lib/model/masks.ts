@@ -1,0 +1,82 @@
+/** Causal attention masks, as transformers makes them for a batch whose attention mask is all ones. */
+import type { Placed, Torch } from "./torch.ts";
+import { type ForwardPass, keyLength } from "./family.ts";
+
+/**
+ * `create_causal_mask` of masking_utils.py: indices, then a boolean mask of the batch, for eager attention converted
+ * to numbers. sdpa goes without a mask where the kernel's own causal mask says the same.
+ */
+export function causalMask(torch: Torch, pass: ForwardPass): Placed | undefined {
+  const { batch, query } = pass;
+  const { attention, behaviours, deviceType } = torch.runtime;
+  const keys = keyLength(pass);
+  const own = torch.tensor("attention_mask.bool", batch * keys);
+  if (attention === "sdpa" && !needsMask(pass, torch)) {
+    torch.free(own);
+    return undefined;
+  }
+  const isVmapped = behaviours.has("masks-by-vmap");
+  const indices: number[] = [];
+  function arange(name: string, length: number): void {
+    const range = torch.elementwise(name, length * 8, 0);
+    indices.push(isVmapped ? range : torch.rebind(range, name, length * 8));
+  }
+  if (isVmapped) {
+    arange("kv_arange", keys);
+    indices.push(torch.tensor("batch_arange", batch * 8), torch.tensor("head_arange", 8));
+  } else {
+    indices.push(torch.tensor("batch_arange", batch * 8), torch.tensor("head_arange", 8));
+    arange("q_arange", query);
+    arange("kv_arange", keys);
+  }
+
+  const causal = torch.elementwise("causal", query * keys, (query + keys) * 8);
+  const both = torch.rebind(causal, "causal", query * keys, query * keys);
+  // padding_mask[batch_idx, kv_idx]: CUDA expands the indices into tensors.
+  const expanded = deviceType === "gpu"
+    ? [torch.tensor("index", batch * keys * 8), torch.tensor("index", batch * keys * 8)]
+    : [];
+  const padding = torch.elementwise("padding", batch * keys, batch * keys);
+  torch.free(...expanded);
+  const mask = torch.elementwise("causal_mask.bool", batch * query * keys, query * keys);
+  torch.free(padding, both, ...indices);
+  if (attention === "sdpa") {
+    torch.free(own);
+    return { handle: mask, device: torch.device, bytes: batch * query * keys };
+  }
+  const bytes = batch * query * keys * torch.runtime.elementBytes;
+  const numbers = torch.rebind(mask, "causal_mask", bytes, batch * query * keys);
+  torch.free(own);
+  return { handle: numbers, device: torch.device, bytes };
+}
+
+/** `_ignore_causal_mask_sdpa`: a static cache is longer than what was said, so decoding has to mask its rest. */
+function needsMask(pass: ForwardPass, { runtime }: Torch): boolean {
+  if (pass.staticLength === undefined) return pass.query > 1 && pass.past > 0;
+  return pass.past > 0 || runtime.behaviours.has("masks-by-vmap");
+}
+
+/**
+ * `_prepare_4d_causal_attention_mask_with_cache_position`, which models kept before they moved to masking_utils.py:
+ * a mask in the dtype of the model, cloned for the batch and filled in place.
+ */
+export function causalMaskInPlace(torch: Torch, pass: ForwardPass): Placed {
+  const { batch, query } = pass;
+  const { elementBytes } = torch.runtime;
+  const keys = keyLength(pass);
+  const single = query * keys * elementBytes;
+  const bytes = batch * single;
+  let causal = torch.elementwise("causal_mask", single, 0);
+  if (query !== 1) causal = torch.rebind(causal, "causal_mask", single);
+  const range = torch.tensor("arange", keys * 8);
+  const later = torch.elementwise("later", query * keys, keys * 8);
+  torch.free(range);
+  if (torch.runtime.deviceType === "cpu") torch.free(torch.tensor("later.converted", single));
+  torch.free(later);
+  const mask = torch.rebind(causal, "causal_mask", bytes, single);
+  const masked = batch * keys;
+  const sum = torch.mixed("padding_sum", bytes, bytes, masked * elementBytes);
+  const padding = torch.rebind(sum, "padding_mask", batch * query * keys, bytes);
+  torch.free(torch.elementwise("causal_mask.filled", bytes, bytes), padding);
+  return { handle: mask, device: torch.device, bytes };
+}

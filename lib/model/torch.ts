@@ -1,0 +1,147 @@
+/**
+ * PyTorch's operators as a forward pass calls them: each allocates what its kernel allocates, temporaries
+ * included, for CPU or CUDA. Sizes are in bytes unless named otherwise.
+ */
+import { Tape } from "../trace/tape.ts";
+import type { TraceSink } from "../trace/trace.ts";
+import type { Runtime } from "./runtime.ts";
+
+/** `_getWorkspaceSize` of ATen/cuda/CUDABlas.cpp: what cublasLt takes for products with a bias, and keeps. */
+const CUBLASLT_WORKSPACE_BYTES = 2 ** 20;
+
+/** A tensor with what is needed to copy it to another device. */
+export interface Placed {
+  readonly handle: number;
+  readonly device: number;
+  readonly bytes: number;
+}
+
+/** Rows, inputs and outputs of a product. */
+export interface ProductShape {
+  readonly rows: number;
+  readonly inputs: number;
+  readonly outputs: number;
+}
+
+export class Torch extends Tape {
+  readonly runtime: Runtime;
+  readonly #sink: TraceSink;
+  readonly #workspaces = new Set<string>();
+
+  constructor(sink: TraceSink, runtime: Runtime) {
+    super(sink, 0);
+    this.#sink = sink;
+    this.runtime = runtime;
+  }
+
+  /** A step of an elementwise chain: the new value exists before the name lets go of the old one. */
+  rebind(old: number, name: string, bytes: number, inputBytes = bytes): number {
+    const value = this.elementwise(name, bytes, inputBytes);
+    this.free(old);
+    return value;
+  }
+
+  /**
+   * An elementwise kernel whose operands differ in dtype. CUDA converts while it reads; on a CPU each operand that is
+   * not of the result's dtype is converted first, into `convertedBytes`.
+   */
+  mixed(name: string, bytes: number, inputBytes: number, convertedBytes: number): number {
+    const converted = this.runtime.deviceType === "cpu"
+      ? this.elementwise(`${name}.converted`, convertedBytes, inputBytes)
+      : undefined;
+    const value = this.elementwise(name, bytes, inputBytes);
+    if (converted !== undefined) this.free(converted);
+    return value;
+  }
+
+  /** A change of dtype; nothing where it is the same. */
+  cast(tensor: number, name: string, bytes: number, fromBytes: number): number {
+    return bytes === fromBytes ? tensor : this.rebind(tensor, name, bytes, fromBytes);
+  }
+
+  /** `F.layer_norm`: the kernel also returns mean and reciprocal deviation of each row, which nobody keeps. */
+  layerNorm(name: string, rows: number, bytes: number): number {
+    const { deviceType, elementBytes } = this.runtime;
+    const statistics = rows * (deviceType === "cpu" ? elementBytes : 4);
+    const output = this.elementwise(name, bytes, bytes);
+    const mean = this.tensor("layer_norm.mean", statistics);
+    const deviation = this.tensor("layer_norm.rstd", statistics);
+    this.free(mean, deviation);
+    return output;
+  }
+
+  /** `F.linear` with a bias, which CUDA adds in the product. */
+  linear(name: string, shape: ProductShape): number {
+    const output = this.matmul(name, shape, this.runtime.elementBytes);
+    this.#takeWorkspace("cuBLAS workspace", this.runtime.cublasWorkspaceBytes);
+    this.#takeWorkspace("cuBLASLt workspace", CUBLASLT_WORKSPACE_BYTES);
+    return output;
+  }
+
+  /** `F.linear` without a bias. */
+  linearWithoutBias(name: string, shape: ProductShape): number {
+    const output = this.matmul(name, shape, this.runtime.elementBytes);
+    this.#takeWorkspace("cuBLAS workspace", this.runtime.cublasWorkspaceBytes);
+    return output;
+  }
+
+  /** A batched product that writes `bytes` and reads `inputBytes`. */
+  bmm(name: string, bytes: number, inputBytes: number, flops: number): number {
+    const output = this.tensor(name, bytes);
+    this.#takeWorkspace("cuBLAS workspace", this.runtime.cublasWorkspaceBytes);
+    this.kernel(name, inputBytes + bytes, flops);
+    return output;
+  }
+
+  /**
+   * `F.softmax(x, dim=-1, dtype=float32).to(x.dtype)`, and `keep` false where `x` has no other name. On CUDA a float16
+   * input is converted within the kernel; a bfloat16 input, and any on a CPU, is converted to a tensor of its own first.
+   */
+  softmaxInFloat32(name: string, elements: number): number {
+    const { elementBytes, dtype, deviceType } = this.runtime;
+    const bytes = elements * elementBytes;
+    if (elementBytes === 4) return this.elementwise(name, bytes, bytes);
+    const inKernel = deviceType === "gpu" && dtype === "float16";
+    const converted = inKernel
+      ? undefined
+      : this.elementwise("softmax.input_float32", elements * 4, bytes);
+    const float = this.elementwise(
+      "softmax.float32",
+      elements * 4,
+      inKernel ? bytes : elements * 4,
+    );
+    if (converted !== undefined) this.free(converted);
+    return this.rebind(float, name, bytes, elements * 4);
+  }
+
+  /** accelerate's `send_to_device`: a copy of each tensor that is elsewhere, for the caller to free. */
+  send(name: string, tensors: readonly Placed[], device: number): (number | undefined)[] {
+    return tensors.map((tensor) => {
+      if (tensor.device === device) return undefined;
+      const handle = this.#sink.allocate({
+        device,
+        name: `${name} (moved)`,
+        category: "activation",
+        bytes: tensor.bytes,
+      });
+      this.#sink.run({
+        device,
+        name: "send_to_device",
+        flops: 0,
+        bytes: tensor.bytes,
+        launches: 1,
+        link: "device",
+        linkBytes: tensor.bytes,
+      });
+      return handle;
+    });
+  }
+
+  #takeWorkspace(name: string, bytes: number): void {
+    if (this.runtime.cublasWorkspaceBytes === 0) return;
+    const key = `${this.device} ${name}`;
+    if (this.#workspaces.has(key)) return;
+    this.#workspaces.add(key);
+    this.tensor(name, bytes, "workspace");
+  }
+}
