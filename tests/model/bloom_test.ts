@@ -4,7 +4,15 @@ import { bloom } from "../../lib/model/bloom.ts";
 import { namedParameters, parameterCount } from "../../lib/model/module.ts";
 import { Recorder } from "../trace/recorder.ts";
 import fixture from "../strategy/fixtures/device_maps.json" with { type: "json" };
-import { bloomShape, catalogShape, notingExecution, pass, TINY } from "./shapes.ts";
+import {
+  bloomShape,
+  catalogShape,
+  notingExecution,
+  pass,
+  testRuntime,
+  TINY,
+  torchOn,
+} from "./shapes.ts";
 
 Deno.test("the module trees of the published models have the published numbers of parameters", () => {
   const published: Readonly<Record<string, number>> = {
@@ -64,24 +72,25 @@ Deno.test("a config that the library would refuse is refused, with all reasons",
 Deno.test("a prefill leaves the logits and the cache behind, and nothing else", () => {
   const recorder = new Recorder();
   const prefill = pass({ batch: 2, query: 5 });
-  const logits = bloom.forward(TINY, prefill, notingExecution().execution, recorder);
+  const logits = bloom.forward(TINY, prefill, notingExecution().execution, torchOn(recorder));
   assert.equal(logits.bytes, 2 * 5 * 100 * 4);
   assert.equal(recorder.live.get(logits.handle)?.bytes, logits.bytes);
   recorder.live.delete(logits.handle);
-  const left = [...recorder.live.values()];
+  const left = [...recorder.live.values()].filter(({ category }) => category !== "workspace");
   assert.deepEqual([...new Set(left.map(({ category }) => category))], ["kv"]);
   assert.equal(left.length, 2 * TINY.layers);
   assert.equal(prefill.cache.length, TINY.layers);
 });
 
 Deno.test("the cache takes 2 x layers x hidden size x element bytes for each token", () => {
-  for (const elementBytes of [2, 4]) {
+  for (const [dtype, elementBytes] of [["float16", 2], ["float32", 4]] as const) {
     for (const name of ["bigscience/bloom-560m", "bigscience/bloom"]) {
       const shape = catalogShape(name);
       const cacheBytes = (query: number) => {
         const recorder = new Recorder();
-        const prefill = pass({ batch: 3, query, elementBytes });
-        bloom.forward(shape, prefill, notingExecution().execution, recorder);
+        const prefill = pass({ batch: 3, query });
+        const torch = torchOn(recorder, testRuntime(dtype));
+        bloom.forward(shape, prefill, notingExecution().execution, torch);
         const kv = [...recorder.live.values()].filter(({ category }) => category === "kv");
         return kv.reduce((sum, { bytes }) => sum + bytes, 0);
       };
@@ -95,7 +104,7 @@ Deno.test("the cache takes 2 x layers x hidden size x element bytes for each tok
 Deno.test("tensor parallelism divides the cache", () => {
   const recorder = new Recorder();
   const prefill = pass({ batch: 2, query: 5, tensorParallel: 2 });
-  bloom.forward(TINY, prefill, notingExecution().execution, recorder);
+  bloom.forward(TINY, prefill, notingExecution().execution, torchOn(recorder));
   const kv = [...recorder.live.values()].filter(({ category }) => category === "kv");
   assert.equal(
     kv.reduce((sum, { bytes }) => sum + bytes, 0),
@@ -104,26 +113,27 @@ Deno.test("tensor parallelism divides the cache", () => {
 });
 
 Deno.test("a long prefill peaks in the attention of a layer, beside the probabilities of the one before", () => {
-  function peakOf(elementBytes: number) {
+  function peakOf(dtype: "bfloat16" | "float32") {
     const memory = new PeakMemory(1);
     memory.beginPhase("prefill");
-    const prefill = pass({ batch: 2, query: 50, elementBytes });
-    bloom.forward(TINY, prefill, notingExecution().execution, memory);
+    const prefill = pass({ batch: 2, query: 50 });
+    const torch = torchOn(memory, testRuntime(dtype, { transformers: "5.17.0" }));
+    bloom.forward(TINY, prefill, notingExecution().execution, torch);
     return memory.peak(0).byCategory;
   }
   const [batch, query, hidden, heads, layers] = [2, 50, 16, 4, 3];
-  for (const elementBytes of [2, 4]) {
+  for (const [dtype, elementBytes] of [["bfloat16", 2], ["float32", 4]] as const) {
     const hiddenBytes = batch * query * hidden * elementBytes;
     const scoresBytes = batch * heads * query * query * elementBytes;
     const alibiBytes = batch * heads * query * elementBytes;
     const maskBytes = batch * query * query * elementBytes;
-    // Scores, masked scores, probabilities and those of the layer before; in half precision the peak is in the
-    // softmax, with its float32 result beside the cast. In float32 it is at the end of the attention.
-    const scores = (elementBytes === 2 ? 4 + 2 : 4) * scoresBytes;
+    // Scores, masked scores and the probabilities of the layer before; in bfloat16 the peak is in the softmax, with its
+    // input and its result in float32. In float32 it is at the end of the attention, beside the probabilities.
+    const scores = (elementBytes === 2 ? 3 + 2 * 2 : 4) * scoresBytes;
     // Embeddings, residual, norm, query_key_value (3) and the copy of the query; at the end also the merged heads,
     // the output of dense and its sum with the residual.
     const hiddens = (elementBytes === 2 ? 7 : 10) * hiddenBytes;
-    const { activation, kv } = peakOf(elementBytes);
+    const { activation, kv } = peakOf(dtype);
     assert.equal(activation, hiddens + scores + alibiBytes + maskBytes);
     assert.equal(kv, 2 * layers * hiddenBytes);
   }
@@ -133,8 +143,8 @@ Deno.test("a decode step replaces the cache by one that is a token longer", () =
   const recorder = new Recorder();
   const { execution } = notingExecution();
   const prefill = pass({ query: 5 });
-  bloom.forward(TINY, prefill, execution, recorder);
-  bloom.forward(TINY, { ...prefill, query: 1, past: 5 }, execution, recorder);
+  bloom.forward(TINY, prefill, execution, torchOn(recorder));
+  bloom.forward(TINY, { ...prefill, query: 1, past: 5 }, execution, torchOn(recorder));
   const kv = [...recorder.live.values()].filter(({ category }) => category === "kv");
   assert.equal(kv.length, 2 * TINY.layers);
   for (const { bytes } of kv) assert.equal(bytes, 6 * TINY.hiddenSize * 4);
@@ -143,7 +153,7 @@ Deno.test("a decode step replaces the cache by one that is a token longer", () =
 Deno.test("the products of a pass cost two operations per weight and token, and those of attention", () => {
   const recorder = new Recorder();
   const [batch, query, past] = [2, 5, 0];
-  bloom.forward(TINY, pass({ batch, query }), notingExecution().execution, recorder);
+  bloom.forward(TINY, pass({ batch, query }), notingExecution().execution, torchOn(recorder));
   const { hiddenSize, layers, vocabSize } = TINY;
   const weights = layers * 12 * hiddenSize ** 2 + hiddenSize * vocabSize;
   const attention = layers * 2 * 2 * batch * query * (past + query) * hiddenSize;
@@ -156,7 +166,7 @@ Deno.test("the products of a pass cost two operations per weight and token, and 
 
 Deno.test("every module that has weights is entered once and left once", () => {
   const { execution, entered, left } = notingExecution();
-  bloom.forward(TINY, pass({ query: 5 }), execution, new Recorder());
+  bloom.forward(TINY, pass({ query: 5 }), execution, torchOn(new Recorder()));
   const modules = entered.map(([module]) => module);
   const owners = new Set(
     [...namedParameters(bloom.modules(TINY))].map(({ name }) =>
@@ -171,7 +181,7 @@ Deno.test("every module that has weights is entered once and left once", () => {
 
 Deno.test("a module is told how many bytes go into it", () => {
   const { execution, entered } = notingExecution();
-  bloom.forward(TINY, pass({ batch: 2, query: 5 }), execution, new Recorder());
+  bloom.forward(TINY, pass({ batch: 2, query: 5 }), execution, torchOn(new Recorder()));
   const inputs = new Map(entered);
   const hiddenBytes = 2 * 5 * 16 * 4;
   assert.equal(inputs.get("transformer.word_embeddings"), 2 * 5 * 8);
@@ -182,7 +192,7 @@ Deno.test("a module is told how many bytes go into it", () => {
 
 Deno.test("each layer sums its output over the ranks twice, a split head once more", () => {
   const { execution, reduced } = notingExecution({ lmHeadSplit: true });
-  bloom.forward(TINY, pass({ query: 5, tensorParallel: 2 }), execution, new Recorder());
+  bloom.forward(TINY, pass({ query: 5, tensorParallel: 2 }), execution, torchOn(new Recorder()));
   const hiddenBytes = 5 * 16 * 4;
   assert.deepEqual(reduced, [
     ...Array.from({ length: 2 * TINY.layers }, () => hiddenBytes),
@@ -195,7 +205,7 @@ Deno.test("tensors live on the device of their layer", () => {
   const { execution } = notingExecution({
     deviceOf: (module) => module.startsWith("transformer.h.2") ? 1 : 0,
   });
-  bloom.forward(TINY, pass({ query: 5 }), execution, recorder);
+  bloom.forward(TINY, pass({ query: 5 }), execution, torchOn(recorder));
   const kv = recorder.tensors().filter(({ category }) => category === "kv");
   assert.deepEqual(kv.map(({ device }) => device), [0, 0, 0, 0, 1, 1]);
 });

@@ -2,6 +2,10 @@
 import models from "../../lib/catalog/data/models.json" with { type: "json" };
 import { bloom } from "../../lib/model/bloom.ts";
 import type { Execution, ForwardPass, ModelShape } from "../../lib/model/family.ts";
+import type { Dtype } from "../../lib/language/pipeline.ts";
+import { type Runtime, runtimeOf } from "../../lib/model/runtime.ts";
+import { Torch } from "../../lib/model/torch.ts";
+import type { TraceSink } from "../../lib/trace/trace.ts";
 
 /** The shape of a config that is meant to be valid. */
 export function bloomShape(config: Readonly<Record<string, unknown>>): ModelShape {
@@ -25,13 +29,27 @@ export const TINY: ModelShape = bloomShape({
   n_head: 4,
 });
 
-/** A pass in float32 on one device, changed as told. */
+/** A GPU with the library versions that Stowage installs. */
+export function testRuntime(
+  dtype: Dtype = "float32",
+  changes: Partial<Runtime> & { readonly transformers?: string } = {},
+): Runtime {
+  const { transformers = "4.57.3", ...rest } = changes;
+  const stack = { name: "test", versions: { torch: "2.13.0", transformers }, runnable: false };
+  return { ...runtimeOf({ dtype }, { kind: "A100", type: "gpu" }, stack), ...rest };
+}
+
+/** Operators that write to a sink. */
+export function torchOn(sink: TraceSink, runtime: Runtime = testRuntime()): Torch {
+  return new Torch(sink, runtime);
+}
+
+/** A pass on one device, changed as told. */
 export function pass(changes: Partial<ForwardPass>): ForwardPass {
   return {
     batch: 1,
     query: 1,
     past: 0,
-    elementBytes: 4,
     tensorParallel: 1,
     cache: [],
     ...changes,

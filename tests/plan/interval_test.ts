@@ -18,6 +18,7 @@ const PEAK = {
     context: 100,
     communication: 120,
   },
+  outsideBytes: 100,
 } as const;
 
 function near(actual: number, expected: number, tolerance = 1e-4): void {
