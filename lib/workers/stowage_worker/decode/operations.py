@@ -24,13 +24,13 @@ def linear(module, x, *, activation=None, residual=None):
 
     x: [batch, in]. A single row is bound by reading the weight, which a kernel of its own does at the rate of the
     memory; more rows are a matrix product. Layers that are more than a product (DeepSpeed's, that reduce over the
-    ranks) are called as they are.
+    ranks) are called as they are, with the dimension of the tokens that they expect.
     """
     if type(module) is torch.nn.Linear and x.shape[0] == 1 and _fused(x):
         return kernels.matrix_vector(
             x, module.weight, module.bias, activation=activation, residual=residual
         )
-    y = module(x)
+    y = module(x) if type(module) is torch.nn.Linear else module(x[:, None])[:, 0]
     if activation == "gelu":
         y = F.gelu(y, approximate="tanh")
     return y if residual is None else y.add_(residual)
