@@ -1,4 +1,4 @@
-/** `explain CODE` and `explain FILE CELL`. */
+/** `explain CODE`, `explain BEHAVIOUR` and `explain FILE CELL`. */
 import { DiagnosticError } from "../diagnostics/diagnostic.ts";
 import { unknownCell } from "../diagnostics/messages/plan.ts";
 import { cellNotNamed, unknownCode } from "../diagnostics/messages/report.ts";
@@ -10,7 +10,7 @@ import { type CommonSettings, EXIT } from "./settings.ts";
 
 /** Arguments of `explain`. */
 export interface ExplainSettings extends CommonSettings {
-  /** A code, or the path of a pipeline file. */
+  /** A code, the name of a behaviour, or the path of a pipeline file. */
   readonly subject: string;
   /** Id of a cell of that file. */
   readonly cell?: string;
@@ -18,7 +18,7 @@ export interface ExplainSettings extends CommonSettings {
 
 /**
  * @returns 0, or 2 when the pipeline has a mistake.
- * @throws DiagnosticError for an unknown code or cell.
+ * @throws DiagnosticError for an unknown code, behaviour or cell.
  */
 export function explainCommand(settings: ExplainSettings): Promise<number> {
   const { subject, cell } = settings;
@@ -27,9 +27,17 @@ export function explainCommand(settings: ExplainSettings): Promise<number> {
 }
 
 async function explainCode({ subject, terminal }: ExplainSettings): Promise<number> {
+  const { BEHAVIOURS, findBehaviour } = await import("../catalog/behaviours.ts");
+  const behaviour = findBehaviour(subject);
+  if (behaviour !== undefined) {
+    const { renderBehaviour } = await import("../report/behaviour_view.ts");
+    terminal.write(renderBehaviour(behaviour));
+    return EXIT.done;
+  }
   const { findMessage, renderExplanation } = await import("../diagnostics/registry.ts");
-  const { entry, suggestion } = findMessage(subject);
+  const { entry, suggestion: likeCode } = findMessage(subject);
   if (entry === undefined) {
+    const suggestion = likeCode ?? suggest(subject, BEHAVIOURS.map(({ name }) => name));
     const hint = suggestion === undefined ? {} : { suggestion };
     throw new DiagnosticError([unknownCode({ code: subject, ...hint })]);
   }
@@ -47,7 +55,7 @@ async function explainFile({ subject, cell: id, terminal }: ExplainSettings): Pr
   talkDiagnostics(told, { terminal, source: sourceOf(input) });
   const planned = plan?.cells.find((each) => each.id === cell?.id);
   if (cell === undefined || planned === undefined) return EXIT.usage;
-  terminal.write(await explanation(input, cell, planned));
+  terminal.write(await explanation(input, cell, planned, plan?.stack.versions ?? {}));
   return EXIT.done;
 }
 
@@ -65,6 +73,7 @@ async function explanation(
   { parsed, path }: PipelineInput,
   cell: CellSpec,
   planned: Parameters<typeof import("./explain_view.ts")["cellDocument"]>[0],
+  versions: Readonly<Record<string, string>>,
 ): Promise<string> {
   const { planContext } = await import("./make_plan.ts");
   const { phasePeaks } = await import("./phase_peaks.ts");
@@ -73,5 +82,11 @@ async function explanation(
   const groups = parsed === undefined || planned.prediction.verdict === "invalid"
     ? []
     : phasePeaks(cell, parsed.pipeline, planContext(path));
-  return renderText(cellDocument(planned, groups));
+  const { BEHAVIOURS, behavioursOf } = await import("../catalog/behaviours.ts");
+  const { behaviourBlocks } = await import("../report/behaviour_view.ts");
+  const holding = behavioursOf({ versions });
+  const concerned = BEHAVIOURS.filter(({ name, strategies }) =>
+    holding.has(name) && strategies.includes(cell.strategy.use)
+  );
+  return renderText([...cellDocument(planned, groups), ...behaviourBlocks(concerned)]);
 }

@@ -1,7 +1,7 @@
 /** What stays the same for all passes of a generation and decides which tensors they make. */
+import { type BehaviourName, behavioursOf } from "../catalog/behaviours.ts";
 import type { Device, Stack } from "../catalog/types.ts";
 import type { Dtype } from "../language/pipeline.ts";
-import { type Behaviours, behavioursOf } from "./behaviours.ts";
 
 export interface Runtime {
   readonly dtype: Dtype;
@@ -13,7 +13,7 @@ export interface Runtime {
   readonly attention: "eager" | "sdpa";
   /** Hugging Face `cache_implementation`. */
   readonly cache: "dynamic" | "static";
-  readonly behaviours: Behaviours;
+  readonly behaviours: ReadonlySet<BehaviourName>;
   /** What the first product on a device takes for cuBLAS and keeps; 0 where there is no cuBLAS. */
   readonly cublasWorkspaceBytes: number;
 }

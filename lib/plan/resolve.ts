@@ -1,4 +1,5 @@
 /** From the names of a pipeline to facts: model, hardware and stack, and what follows from them. */
+import { behavioursOf } from "../catalog/behaviours.ts";
 import { resolveHardware } from "../catalog/hardware.ts";
 import { resolveModel } from "../catalog/model.ts";
 import { resolveStack } from "../catalog/stack.ts";
@@ -74,6 +75,7 @@ export function strategyContext(
     root,
     hardware,
     stack,
+    behaviours: behavioursOf(stack),
     deviceCapacityBytes: least(hardware.device.memoryBytes, budget.deviceBytes),
     hostCapacityBytes: least(hardware.memoryBytes, budget.hostBytes),
   };

@@ -3,6 +3,7 @@
  * strategy is a folder with `place.ts`, `trace.ts` and `launch.ts`; `registry.ts` lists them.
  */
 import type { CalibrationFile } from "../catalog/speed_calibration.ts";
+import type { BehaviourName } from "../catalog/behaviours.ts";
 import type { Hardware, Stack } from "../catalog/types.ts";
 import type { Outcome } from "../diagnostics/diagnostic.ts";
 import type { Dtype, StrategySpec } from "../language/pipeline.ts";
@@ -18,6 +19,8 @@ export interface StrategyContext {
   readonly root: Module;
   readonly hardware: Hardware;
   readonly stack: Stack;
+  /** What the versions of the stack do. */
+  readonly behaviours: ReadonlySet<BehaviourName>;
   readonly use: StrategySpec["use"];
   /** Speed constants to use instead of those that ship for their kind of device. */
   readonly calibration?: CalibrationFile;

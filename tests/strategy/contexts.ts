@@ -1,4 +1,6 @@
 /** What a strategy is given, made by hand. */
+import { behavioursOf } from "../../lib/catalog/behaviours.ts";
+import { resolveStack } from "../../lib/catalog/stack.ts";
 import type { Device, Hardware } from "../../lib/catalog/types.ts";
 import type { AccelerateSpec, DsInferenceSpec, DsZeroSpec } from "../../lib/language/pipeline.ts";
 import { bloom } from "../../lib/model/bloom.ts";
@@ -30,29 +32,30 @@ export const SHAPE: ModelShape = bloomShape({
 
 /** A context of `deviceCount` devices on each of the nodes. */
 export function strategyContext(
-  changes: Partial<Hardware> & { shape?: ModelShape; use?: StrategyContext["use"] } = {},
+  changes: Partial<Hardware> & {
+    shape?: ModelShape;
+    use?: StrategyContext["use"];
+    stack?: string;
+  } = {},
 ): StrategyContext {
-  const { shape = SHAPE, use = "accelerate", ...hardware } = changes;
+  const { shape = SHAPE, use = "accelerate", stack: name = "current", ...hardware } = changes;
   const device = hardware.device ?? GPU;
+  const stack = resolveStack({ name }).value;
+  if (stack === undefined) throw new Error(`There is no stack ${name}`);
   return {
     use,
     family: bloom,
     shape,
     root: bloom.modules(shape),
     hardware: { nodes: 1, deviceCount: 2, device, memoryBytes: 512e9, ...hardware },
-    stack: { name: "current", versions: { torch: "2.13.0" }, runnable: true },
+    stack,
+    behaviours: behavioursOf(stack),
     deviceCapacityBytes: device.memoryBytes,
     hostCapacityBytes: hardware.memoryBytes ?? 512e9,
   };
 }
 
-const COMMON = {
-  dtype: "float16",
-  attention: "eager",
-  cache: "dynamic",
-  allocator: "native",
-  decode: "eager",
-} as const;
+const COMMON = { dtype: "float16", attention: "eager", allocator: "native" } as const;
 
 /** Accelerate with its defaults. */
 export function accelerateSpec(changes: Partial<AccelerateSpec> = {}): AccelerateSpec {

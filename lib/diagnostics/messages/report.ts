@@ -43,8 +43,9 @@ export const unknownCode = message<{ code: string; suggestion?: string }>({
   title: "Unknown diagnostic code",
   explanation:
     "Every error, warning and note has a code: STW and three digits, as STW104. explain tells what the code means and " +
-    "what to do. To explain a cell of a pipeline, give the file and the id of the cell.",
-  message: ({ code }) => `There is no diagnostic code ${quote(code)}`,
+    "what to do. It also tells what a behaviour of a library is, by the name that explain prints for a cell. To explain " +
+    "a cell of a pipeline, give the file and the id of the cell.",
+  message: ({ code }) => `There is no diagnostic code or behaviour ${quote(code)}`,
   help: ({ suggestion }) =>
     suggestion === undefined
       ? "A code stands in brackets behind the word error, warning or info, such as STW104"
