@@ -4,7 +4,8 @@ import { DiagnosticError } from "../diagnostics/diagnostic.ts";
 import { escapeUnsafe } from "../diagnostics/quote.ts";
 import { suggest } from "../diagnostics/suggest.ts";
 import { reportBug, talkDiagnostics } from "./failures.ts";
-import { declareProgram, type Flags, type Run } from "./program.ts";
+import type { Flags, Run } from "./declare/words.ts";
+import { declareProgram } from "./program.ts";
 import { EXIT } from "./settings.ts";
 import { realTerminal, type Terminal, type TerminalSettings } from "./terminal.ts";
 
@@ -74,11 +75,19 @@ function withDefaultCommand(argv: readonly string[], program: Command): string[]
   const names = program.commands.map((command) => command.name()).concat("help");
   const first = firstOperand(argv, program);
   if (first === undefined) return argv.length === 0 ? ["--help"] : [...argv];
+  if (first === "help") {
+    const about = argv[argv.indexOf(first) + 1];
+    if (about !== undefined && !names.includes(about)) refuseCommand(about, names, program);
+  }
   if (names.includes(first)) return [...argv];
   if (/[./\\]/.test(first)) return ["run", ...argv];
-  const near = suggest(first, names);
+  refuseCommand(first, names, program);
+}
+
+function refuseCommand(word: string, names: readonly string[], program: Command): never {
+  const near = suggest(word, names);
   program.error(
-    `error: unknown command '${first}'${near ? `\n(Did you mean ${near}?)` : ""}\n` +
+    `error: unknown command '${word}'${near ? `\n(Did you mean ${near}?)` : ""}\n` +
       "A pipeline file is named with its ending or path: stowage pipelines/tiny.yaml",
     { exitCode: EXIT.usage },
   );

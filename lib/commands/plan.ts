@@ -1,8 +1,8 @@
 /** `plan FILE`: predicts every cell. */
 import { renderJson, renderPlan } from "../report/render.ts";
 import { talkDiagnostics } from "./failures.ts";
-import { readPipeline, sourceOf } from "./input.ts";
-import { makePlan } from "./make_plan.ts";
+import { type PipelineInput, readPipeline, sourceOf } from "./input.ts";
+import { makePlan, type PlanOptions } from "./make_plan.ts";
 import { putOut, writeFile } from "./output.ts";
 import { EXIT, type OutputSettings } from "./settings.ts";
 
@@ -12,6 +12,10 @@ export interface PlanSettings extends OutputSettings {
   readonly file: string;
   /** File that the plan is saved to, for `run` to execute. */
   readonly out?: string;
+  /** Name of a stack instead of the pipeline's, or `detected`. */
+  readonly stack?: string;
+  /** Interpreter that a run would use. */
+  readonly python?: string;
   /** Exit 3 when a cell is predicted to run out of memory. */
   readonly detailedExitcode: boolean;
 }
@@ -20,7 +24,7 @@ export interface PlanSettings extends OutputSettings {
 export async function planCommand(settings: PlanSettings): Promise<number> {
   const { terminal, verbose, format, out } = settings;
   const input = readPipeline(settings.file);
-  const { plan, diagnostics } = await makePlan(input);
+  const { plan, diagnostics } = await makePlan(input, await planOptions(input, settings));
   // Notes are part of the printed plan; what has to be mended is said in any case.
   const told = diagnostics.filter(({ severity }) => verbose || severity !== "info");
   talkDiagnostics(told, { terminal, source: sourceOf(input) });
@@ -29,4 +33,15 @@ export async function planCommand(settings: PlanSettings): Promise<number> {
   putOut(renderPlan(plan, format), settings);
   const oom = plan.cells.some(({ prediction }) => prediction.verdict === "oom");
   return oom && settings.detailedExitcode ? EXIT.predictedOom : EXIT.done;
+}
+
+async function planOptions(
+  { parsed }: PipelineInput,
+  { stack, python }: PlanSettings,
+): Promise<PlanOptions> {
+  const interpreter = python === undefined ? {} : { python };
+  if (stack === undefined) return interpreter;
+  const { stackChoice } = await import("./stack_choice.ts");
+  const { versions } = await stackChoice(stack, python ?? parsed?.pipeline.environment.python);
+  return { ...interpreter, ...versions };
 }

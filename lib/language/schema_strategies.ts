@@ -11,6 +11,12 @@ const attention = choice("eager", "sdpa").describe(
 const allocator = choice("native", "expandable").describe(
   "PyTorch's caching allocator: fixed or expandable segments.",
 );
+const cache = choice("dynamic", "static").describe(
+  "Key-value cache: grown step by step, or allocated whole beforehand.",
+);
+const decode = choice("eager", "graph").describe(
+  "How the tokens after the first are made: by Hugging Face generate, or by replaying one captured step.",
+);
 const deviceMapWord = choice("auto", "balanced", "balanced_low_0", "sequential").describe(
   "How Accelerate spreads the layers over the devices.",
 );
@@ -34,7 +40,9 @@ const commonOptions = {
     .exactOptional(),
   dtype: dtype.exactOptional(),
   attention: attention.default("eager"),
+  cache: cache.default("dynamic"),
   allocator: allocator.default("native"),
+  decode: decode.default("eager"),
 };
 
 const memoryKeyPhrase = "an index of a device, or cpu";
@@ -121,7 +129,9 @@ const axisValues = {
   newTokens: count().describe("Tokens to generate for every prompt."),
   dtype,
   attention,
+  cache,
   allocator,
+  decode,
   deviceMap: deviceMapWord,
   offloadFolder,
   tensorParallel,

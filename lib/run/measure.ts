@@ -101,8 +101,15 @@ function measureTime(
     msPerTokenPerStream: msPerToken * streams,
     tokensPerSecond: 1000 / msPerToken,
     streams,
+    captureSeconds: slowestCapture(finished),
     generateSeconds,
   };
+}
+
+function slowestCapture(finished: readonly EventOf<"cell_finished">[]): number | null {
+  const seconds = finished.map((event) => event.captureSeconds ?? null)
+    .filter((each) => each !== null);
+  return seconds.length === 0 ? null : largest(seconds);
 }
 
 /** The ranks of a session generate the same: where they do not, no hash stands for them. */

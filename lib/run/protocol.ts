@@ -100,6 +100,10 @@ export type WorkerEvent =
       readonly generateSeconds: readonly number[];
       /** Wall seconds to the first new token, one a cycle. */
       readonly prefillSeconds: readonly number[];
+      /** Wall seconds of making the graph of a step, before the timed generates; null where none is made. */
+      readonly captureSeconds: number | null;
+      /** How often, since the process began, the allocator gave cached blocks back to find room; null on a CPU. */
+      readonly allocationRetries: number | null;
       readonly newTokens: number;
       /** New token ids of the first sequence of the batch. */
       readonly tokenIds: readonly number[];
@@ -157,6 +161,8 @@ export interface Measurement {
     readonly msPerTokenPerStream: number;
     readonly tokensPerSecond: number;
     readonly streams: number;
+    /** Making the graph of a decode step, once for a cell and not in the times above; null where none is made. */
+    readonly captureSeconds: number | null;
     /** Wall seconds of each timed generate, slowest rank. */
     readonly generateSeconds: readonly number[];
   } | null;

@@ -1,4 +1,5 @@
 /** Environment and launcher that the strategies share. */
+import type { StrategySpec } from "../language/pipeline.ts";
 import type { StrategyContext } from "./strategy.ts";
 
 /** What every worker process needs to see. */
@@ -8,6 +9,16 @@ export function workerEnv(context: StrategyContext): Record<string, string> {
     TOKENIZERS_PARALLELISM: "false",
     ...(context.hardware.device.type === "cpu" ? CPU_ENV : GPU_ENV),
   };
+}
+
+/** How PyTorch's caching allocator is told to use expandable segments; newer releases read the second name. */
+export function allocatorEnv(
+  spec: StrategySpec,
+  context: StrategyContext,
+): Record<string, string> {
+  if (spec.allocator === "native" || context.hardware.device.type === "cpu") return {};
+  const setting = "expandable_segments:True";
+  return { PYTORCH_CUDA_ALLOC_CONF: setting, PYTORCH_ALLOC_CONF: setting };
 }
 
 /** Ranks that share the cores would otherwise each take them all. */

@@ -4,6 +4,7 @@ import type { StrategySpec } from "../language/pipeline.ts";
 import { accelerate } from "./accelerate/mod.ts";
 import { dsInference } from "./ds_inference/mod.ts";
 import { dsZero } from "./ds_zero/mod.ts";
+import { allocatorEnv } from "./launch_env.ts";
 import type { Placement, Strategy, StrategyContext, StrategyLaunch } from "./strategy.ts";
 
 const STRATEGIES: { [U in StrategySpec["use"]]: Strategy<Extract<StrategySpec, { use: U }>> } = {
@@ -23,5 +24,6 @@ export function launchStrategy(
   context: StrategyContext,
   placement: Placement,
 ): StrategyLaunch {
-  return (STRATEGIES[spec.use] as Strategy).launch(spec, context, placement);
+  const launch = (STRATEGIES[spec.use] as Strategy).launch(spec, context, placement);
+  return { ...launch, env: { ...launch.env, ...allocatorEnv(spec, context) } };
 }

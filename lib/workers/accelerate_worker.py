@@ -5,21 +5,21 @@ from stowage_worker.session import start_session
 session = start_session()  # before the imports: their time counts, and limits must be set first
 
 import torch  # noqa: E402
-from accelerate import dispatch_model, infer_auto_device_map, init_empty_weights  # noqa: E402
+from accelerate import dispatch_model, infer_auto_device_map  # noqa: E402
 from accelerate.utils import get_balanced_memory  # noqa: E402
-from transformers import AutoConfig, AutoModelForCausalLM  # noqa: E402
+from transformers import AutoModelForCausalLM  # noqa: E402
 
-from stowage_worker.benchmark import run_session  # noqa: E402
-from stowage_worker.weights import fill_random  # noqa: E402
+from stowage_worker.benchmark import limit_gpu, run_session  # noqa: E402
+from stowage_worker.weights import empty_model, fill_random, model_options  # noqa: E402
 
 
 def load(session):
     """The model with its hooks, and the device where the ids go."""
     request, strategy = session.request, session.strategy
-    dtype = getattr(torch, strategy["dtype"])
+    limit_gpu(session)
     if request["model"]["weights"] == "on-device":
-        return load_on_device(request, strategy, dtype)
-    options = {"dtype": dtype, "attn_implementation": strategy["attention"]}
+        return load_on_device(request, strategy)
+    options = model_options(strategy)
     if session.on_gpu:
         options["device_map"] = strategy["deviceMap"]
         options["max_memory"] = max_memory(strategy)
@@ -30,23 +30,22 @@ def load(session):
     return model, input_device(model)
 
 
-def load_on_device(request, strategy, dtype):
+def load_on_device(request, strategy):
     """The same placement, with random weights made where they will live."""
-    values = dict(request["model"]["config"])
-    config = AutoConfig.for_model(values.pop("model_type"), **values)
-    with init_empty_weights():
-        model = AutoModelForCausalLM.from_config(
-            config, dtype=dtype, attn_implementation=strategy["attention"]
-        )
-    model.tie_weights()
+    model = empty_model(request, strategy)
     device_map = {"": "cpu"}
     if request["device"] == "cuda":
         device_map = strategy["deviceMap"]
         if isinstance(device_map, str):
+            dtype = getattr(torch, strategy["dtype"])
             device_map = named_device_map(model, device_map, max_memory(strategy), dtype)
     fill_random(model, request["seed"], device_map)
-    if len(set(device_map.values())) > 1:
+    places = set(device_map.values())
+    if len(places) > 1:
         model = dispatch_model(model, device_map)
+    else:
+        (place,) = places
+        model.to(place)  # moves only the buffers: the parameters are there
     return model, input_device(model)
 
 

@@ -6,41 +6,46 @@ session = start_session()  # before the imports: their time counts, and limits m
 
 import deepspeed  # noqa: E402
 import torch  # noqa: E402
-from transformers import AutoConfig, AutoModelForCausalLM  # noqa: E402
+from transformers import AutoModelForCausalLM  # noqa: E402
 
-from stowage_worker.benchmark import run_session  # noqa: E402
+from stowage_worker.benchmark import limit_gpu, run_session  # noqa: E402
+from stowage_worker.ranks import join_ranks  # noqa: E402
+from stowage_worker.weights import empty_model, fill_random, model_options  # noqa: E402
 
 
 def load(session):
     """The sharded model, and the device where the ids go."""
     request, strategy = session.request, session.strategy
-    device = torch.device("cuda", session.local_rank) if session.on_gpu else torch.device("cpu")
-    if session.on_gpu:
-        torch.cuda.set_device(device)
-    deepspeed.init_distributed("nccl" if session.on_gpu else "gloo")
-
-    dtype = getattr(torch, strategy["dtype"])
-    options = {"dtype": dtype, "attn_implementation": strategy["attention"]}
-    if request["model"]["weights"] == "on-device":
-        torch.manual_seed(request["seed"])
-        values = dict(request["model"]["config"])
-        config = AutoConfig.for_model(values.pop("model_type"), **values)
-        with device:
-            model = AutoModelForCausalLM.from_config(config, **options)
-    else:
-        # Every rank loads the whole model on the host, then keeps its part.
-        model = AutoModelForCausalLM.from_pretrained(request["model"]["path"], **options)
-
+    device = join_ranks(session)
+    limit_gpu(session)
     settings = {
         "tensor_parallel": {"tp_size": session.world_size},
-        "dtype": dtype,
+        "dtype": getattr(torch, strategy["dtype"]),
         "replace_with_kernel_inject": strategy["kernelInject"],
     }
     if strategy.get("maxOutTokens") is not None:
         settings["max_out_tokens"] = strategy["maxOutTokens"]
-    engine = deepspeed.init_inference(model, **settings)
+    engine = deepspeed.init_inference(whole_model(request, strategy, device), **settings)
     session.kept_alive.append(engine)
     return engine.module, device
+
+
+def whole_model(request, strategy, device):
+    """The model before it is cut.
+
+    A single rank without fused kernels keeps the modules as they are, so they are loaded where they will stay. Else
+    the whole model stands on the host: DeepSpeed moves it layer by layer, and the device never holds two copies.
+    """
+    stays = session.world_size == 1 and not strategy["kernelInject"]
+    place = device if stays else torch.device("cpu")
+    if request["model"]["weights"] == "on-device":
+        model = empty_model(request, strategy)
+        fill_random(model, request["seed"], {"": str(device)}, kept_on=place)
+        return model.to(place)  # the buffers
+    options = model_options(strategy)
+    return AutoModelForCausalLM.from_pretrained(
+        request["model"]["path"], device_map={"": str(place)}, **options
+    )
 
 
 run_session(session, load)

@@ -6,38 +6,50 @@ session = start_session()  # before the imports: their time counts, and limits m
 
 import deepspeed  # noqa: E402
 import torch  # noqa: E402
-from transformers import AutoConfig, AutoModelForCausalLM  # noqa: E402
+from transformers import AutoModelForCausalLM  # noqa: E402
 from transformers.integrations import HfDeepSpeedConfig  # noqa: E402
 
-from stowage_worker.benchmark import run_session  # noqa: E402
+from stowage_worker.benchmark import limit_gpu, run_session  # noqa: E402
+from stowage_worker.ranks import join_ranks  # noqa: E402
+from stowage_worker.weights import (  # noqa: E402
+    model_config,
+    model_options,
+    parameter_kinds,
+    random_tensor,
+)
 
 
 def load(session):
     """The model whose parameters DeepSpeed gathers, and the device where the ids go."""
     request, strategy = session.request, session.strategy
-    device = torch.device("cuda", session.local_rank) if session.on_gpu else torch.device("cpu")
-    if session.on_gpu:
-        torch.cuda.set_device(device)
-    deepspeed.init_distributed("nccl" if session.on_gpu else "gloo")
-
+    device = join_ranks(session)
+    limit_gpu(session)
     config = request["deepspeedConfig"]
     # While this object lives, from_pretrained builds the model inside deepspeed.zero.Init: sharded from the start.
     session.kept_alive.append(HfDeepSpeedConfig(config))
-    options = {
-        "dtype": getattr(torch, strategy["dtype"]),
-        "attn_implementation": strategy["attention"],
-    }
+    options = model_options(strategy)
     if request["model"]["weights"] == "on-device":
-        torch.manual_seed(request["seed"])
-        values = dict(request["model"]["config"])
-        shape = AutoConfig.for_model(values.pop("model_type"), **values)
-        model = AutoModelForCausalLM.from_config(shape, **options)
+        model = AutoModelForCausalLM.from_config(model_config(request), **options)
+        fill_gathered(model, request["seed"], device)
     else:
         model = AutoModelForCausalLM.from_pretrained(request["model"]["path"], **options)
 
     engine = deepspeed.initialize(model=model, config=config)[0]
     session.kept_alive.append(engine)
     return engine.module, device
+
+
+def fill_gathered(model, seed, device) -> None:
+    """The random weights that the other strategies make, parameter by parameter, each gathered for its moment."""
+    kinds = parameter_kinds(model)
+    std = getattr(model.config, "initializer_range", 0.02)
+    for name, parameter in model.named_parameters():
+        # Every rank makes the same values, and the first one's count.
+        with deepspeed.zero.GatheredParameters([parameter], modifier_rank=0):
+            values = random_tensor(
+                name, parameter.shape, kinds[name], std, seed, parameter.dtype, device
+            )
+            parameter.data.copy_(values)
 
 
 run_session(session, load)

@@ -6,7 +6,12 @@ import type { ReportedCell, ReportedResults } from "../../lib/report/results_sha
 
 const GIB = 2 ** 30;
 
-const COMMON = { attention: "eager", allocator: "native" } as const;
+const COMMON = {
+  attention: "eager",
+  cache: "dynamic",
+  allocator: "native",
+  decode: "eager",
+} as const;
 
 /** A strategy with its defaults. */
 export function strategy(use: StrategySpec["use"], name: string = use): StrategySpec {
@@ -235,6 +240,7 @@ function measurement(planned: PlanCell, figures: MeasuredFigures): Measurement {
       msPerTokenPerStream: msPerToken,
       tokensPerSecond: 1000 / msPerToken,
       streams: planned.strategy.use === "ds-zero" ? 8 : 1,
+      captureSeconds: null,
       generateSeconds: [1, 1, 1],
     },
     tokenIds: figures.tokenIds ?? [11, 12, 13],

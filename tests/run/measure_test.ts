@@ -23,6 +23,8 @@ function finished(
     memory: memory(0, 50),
     generateSeconds,
     prefillSeconds: generateSeconds.map(() => 0.1),
+    captureSeconds: null,
+    allocationRetries: null,
     newTokens: 10,
     tokenIds: [1, 2],
     tokensSha256: "aa",

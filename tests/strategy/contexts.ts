@@ -55,7 +55,13 @@ export function strategyContext(
   };
 }
 
-const COMMON = { dtype: "float16", attention: "eager", allocator: "native" } as const;
+const COMMON = {
+  dtype: "float16",
+  attention: "eager",
+  cache: "dynamic",
+  allocator: "native",
+  decode: "eager",
+} as const;
 
 /** Accelerate with its defaults. */
 export function accelerateSpec(changes: Partial<AccelerateSpec> = {}): AccelerateSpec {

@@ -42,7 +42,6 @@ def run_session(session, load) -> None:
     )
     session.memory.begin()
     try:
-        limit_gpu(session)
         model, device = load(session)
         model.eval()
     except BaseException as error:  # noqa: B902 - whatever ends the load must be told
@@ -77,10 +76,13 @@ def run_cell(session, model, tokenizer, cell, device):
     try:
         ids, mask = make_inputs(session, tokenizer, cell, model.config.vocab_size, device)
         benchmark = session.request["benchmark"]
+        decoder = make_decoder(session, model, cell, device)
         for _ in range(benchmark["warmup"]):
-            generate(session, model, ids, mask, cell)
+            generate(session, model, ids, mask, cell, decoder)
         phase = "generate"
-        runs = [generate(session, model, ids, mask, cell) for _ in range(benchmark["cycles"])]
+        runs = [
+            generate(session, model, ids, mask, cell, decoder) for _ in range(benchmark["cycles"])
+        ]
         new_ids = runs[-1]["ids"]
         session.events.emit(
             "cell_finished",
@@ -88,6 +90,8 @@ def run_cell(session, model, tokenizer, cell, device):
             memory=session.memory.end(),
             generateSeconds=[run["seconds"] for run in runs],
             prefillSeconds=[run["prefill_seconds"] for run in runs],
+            captureSeconds=decoder.capture_seconds if decoder is not None else None,
+            allocationRetries=allocation_retries(session),
             newTokens=new_ids.shape[1],
             tokenIds=new_ids[0].tolist(),
             tokensSha256=hashlib.sha256(new_ids.contiguous().numpy().tobytes()).hexdigest(),
@@ -99,30 +103,64 @@ def run_cell(session, model, tokenizer, cell, device):
         return {"status": status, "phase": phase, "message": describe(error)}
 
 
-def generate(session, model, ids, mask, cell) -> dict:
+def make_decoder(session, model, cell, device):
+    """What decodes the cell without Hugging Face's loop, or None."""
+    if session.strategy.get("decode") != "graph":
+        return None
+    from .decode.graph import GraphDecoder  # brings Triton along, where there is one
+
+    return GraphDecoder(
+        model, cell["batchSize"], cell["promptTokens"], cell["newTokens"], device
+    )
+
+
+def generate(session, model, ids, mask, cell, decoder) -> dict:
     """One greedy `generate` of exactly `newTokens` tokens; ids of the new tokens come back on the host."""
+    options = {
+        "do_sample": False,
+        "pad_token_id": pad_token_id(model.config),
+        **cache_options(session.strategy),
+    }
     clock = FirstTokenClock()
     if session.world_size > 1:
         torch.distributed.barrier()
     synchronize()
     started = time.perf_counter()
     with torch.inference_mode():
-        output = model.generate(
-            input_ids=ids,
-            attention_mask=mask,
-            do_sample=False,
-            min_new_tokens=cell["newTokens"],
-            max_new_tokens=cell["newTokens"],
-            pad_token_id=pad_token_id(model.config),
-            logits_processor=LogitsProcessorList([clock]),
-        )
+        options["logits_processor"] = LogitsProcessorList([clock])
+        if decoder is not None:
+            new_ids = decoder.generate(ids, mask, options)
+        else:
+            output = model.generate(
+                input_ids=ids,
+                attention_mask=mask,
+                min_new_tokens=cell["newTokens"],
+                max_new_tokens=cell["newTokens"],
+                **options,
+            )
+            new_ids = output[:, ids.shape[1]:]
     synchronize()
     ended = time.perf_counter()
     return {
-        "ids": output[:, ids.shape[1]:].cpu(),
+        "ids": new_ids.cpu(),
         "seconds": ended - started,
         "prefill_seconds": clock.seconds - started,
     }
+
+
+def cache_options(strategy) -> dict:
+    """Hugging Face compiles by itself where the cache is static; `decode: eager` says that nothing is compiled."""
+    if strategy.get("cache", "dynamic") == "dynamic" or strategy.get("decode") == "graph":
+        return {}
+    return {"cache_implementation": "static", "disable_compile": True}
+
+
+def allocation_retries(session):
+    """How often, since the process began, the allocator gave cached blocks back to find room; null on a CPU."""
+    if not session.on_gpu:
+        return None
+    devices = range(torch.cuda.device_count())
+    return sum(torch.cuda.memory_stats(device).get("num_alloc_retries", 0) for device in devices)
 
 
 def recover_or_leave(session, cell, failure) -> None:
@@ -169,7 +207,10 @@ def synchronize() -> None:
 
 
 def limit_gpu(session) -> None:
-    """Caps the allocator so that it and the context stay within the budget of the device."""
+    """Caps the allocator so that it and what is outside of it stay within the budget of the device.
+
+    Called by each `load` once the context and the communicator are there, and before any weight.
+    """
     cap = session.request["deviceCapBytes"]
     if not session.on_gpu or cap is None:
         return

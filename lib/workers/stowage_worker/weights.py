@@ -3,6 +3,31 @@
 import hashlib
 
 import torch
+from transformers import AutoConfig, AutoModelForCausalLM
+
+
+def model_config(request):
+    """Hugging Face's config object of the request's model."""
+    values = dict(request["model"]["config"])
+    return AutoConfig.for_model(values.pop("model_type"), **values)
+
+
+def empty_model(request, strategy):
+    """The model with parameters on `meta`, tied; its buffers, which no checkpoint has, are real."""
+    from accelerate import init_empty_weights
+
+    with init_empty_weights():
+        model = AutoModelForCausalLM.from_config(model_config(request), **model_options(strategy))
+    model.tie_weights()
+    return model
+
+
+def model_options(strategy) -> dict:
+    """What every way of making a model is told."""
+    return {
+        "dtype": getattr(torch, strategy["dtype"]),
+        "attn_implementation": strategy["attention"],
+    }
 
 
 def random_tensor(name, shape, kind, std, seed, dtype, device="cpu"):
@@ -28,15 +53,18 @@ def parameter_kinds(model) -> dict:
     return kinds
 
 
-def fill_random(model, seed, device_map) -> None:
-    """Gives every parameter of a model on `meta` random values on the device that the map says."""
+def fill_random(model, seed, device_map, kept_on=None) -> None:
+    """Gives every parameter of a model on `meta` random values on the device that the map says.
+
+    With `kept_on` they are made there and kept elsewhere: a GPU makes them a hundred times faster than a host.
+    """
     kinds = parameter_kinds(model)
     std = getattr(model.config, "initializer_range", 0.02)
     for name, parameter in list(model.named_parameters()):
         device = _place(name, device_map)
         values = random_tensor(
             name, parameter.shape, kinds[name], std, seed, parameter.dtype, device
-        )
+        ).to(kept_on or device)
         _set(model, name, torch.nn.Parameter(values, requires_grad=False))
     model.tie_weights()
 

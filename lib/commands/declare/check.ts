@@ -1,0 +1,24 @@
+import type { Command } from "commander";
+import { type Action, command, plainFormatOption } from "./words.ts";
+
+/** Declares the command. */
+export function declareCheck(program: Command, action: Action): void {
+  command(program, "check", {
+    summary: "check a pipeline file for mistakes",
+    description:
+      "Reads a pipeline and reports every mistake that the file alone shows, in the order of the file: each with its " +
+      "place, the reason, the next step and a code for explain. Names of models and hardware are looked up by plan, " +
+      "not here.",
+    examples: [
+      ["stowage check a.yaml", "See all mistakes; exit code 0 for a clean file, else 2"],
+      ["stowage check a.yaml --format json", "Give an editor places as lines, columns and offsets"],
+      ["stowage explain STW126", "Learn what a code means"],
+    ],
+  })
+    .argument("<file>", "pipeline (YAML or JSON)")
+    .addOption(plainFormatOption())
+    .action(action(async (common, [file = ""], flags) => {
+      const { checkCommand } = await import("../check.ts");
+      return checkCommand({ ...common, file, json: flags.format === "json" });
+    }));
+}

@@ -1,0 +1,20 @@
+import type { Command } from "commander";
+import { type Action, command } from "./words.ts";
+
+/** Declares the command. */
+export function declareSchema(program: Command, action: Action): void {
+  command(program, "schema", {
+    summary: "print the JSON Schema of a pipeline file",
+    description:
+      "Prints the JSON Schema (draft-07) of a pipeline file, from which editors complete keys, show what they mean " +
+      "and mark mistakes while you type. Name it in the first line of a pipeline: " +
+      "# yaml-language-server: $schema=pipeline.schema.json",
+    examples: [
+      ["stowage schema > pipeline.schema.json", "Save it beside your pipelines"],
+    ],
+  })
+    .action(action(async (common) => {
+      const { schemaCommand } = await import("../schema.ts");
+      return schemaCommand(common);
+    }));
+}

@@ -1,0 +1,31 @@
+/** The command line inside this process, with a terminal that remembers. */
+import { main } from "../../lib/commands/main.ts";
+import type { Terminal, TerminalSettings } from "../../lib/commands/terminal.ts";
+
+/** What a command said. */
+export interface Said {
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs `main` with streams that remember what was written to them. */
+export async function say(...argv: readonly string[]): Promise<Said> {
+  let stdout = "";
+  let stderr = "";
+  function openTerminal({ quiet, color }: TerminalSettings): Terminal {
+    const colored = color === "always";
+    return {
+      write(text) {
+        stdout += text.endsWith("\n") || text === "" ? text : `${text}\n`;
+      },
+      talk(text, options) {
+        if (!quiet || options?.always) stderr += text.endsWith("\n") ? text : `${text}\n`;
+      },
+      color: { stdout: colored, stderr: colored },
+      columns: 100,
+    };
+  }
+  const exitCode = await main(argv, openTerminal);
+  return { exitCode, stdout, stderr };
+}
