@@ -17,6 +17,8 @@ export interface PublishedCell {
   readonly msPerNewToken: number | null;
   /** Start to ready to generate; null where it was not published. */
   readonly readySeconds: number | null;
+  /** Whether the figure contradicts its neighbours and a later table. */
+  readonly isOutlier: boolean;
 }
 
 /** One published row. */
@@ -51,6 +53,7 @@ interface RowFact {
   readonly streams: number;
   readonly msPerToken: Readonly<Record<string, number | string | undefined>>;
   readonly readySeconds?: Readonly<Record<string, number | undefined>>;
+  readonly outliers?: readonly number[];
   readonly notes?: string;
 }
 
@@ -98,6 +101,7 @@ function toRow(row: RowFact, tokens: number): PublishedRow {
           ? msPerToken
           : toNewTokenRule(msPerToken, tokens, publishedPromptTokens(batchSize)),
         readySeconds: row.readySeconds?.[batch] ?? null,
+        isOutlier: row.outliers?.includes(batchSize) ?? false,
       };
     }),
     ...(row.notes === undefined ? {} : { notes: row.notes }),

@@ -10,6 +10,7 @@ import { declarePlan } from "./declare/plan.ts";
 import { declareReport } from "./declare/report.ts";
 import { declareRun } from "./declare/run.ts";
 import { declareSchema } from "./declare/schema.ts";
+import { declareValidate } from "./declare/validate.ts";
 import type { Action, Declare } from "./declare/words.ts";
 
 /** In the order in which help lists them. */
@@ -19,6 +20,7 @@ const DECLARATIONS: readonly Declare[] = [
   declareCheck,
   declareExplain,
   declareReport,
+  declareValidate,
   declareLs,
   declareSchema,
   declareDoctor,

@@ -31,7 +31,8 @@ export function reportCommand(settings: ReportSettings): number {
   return EXIT.done;
 }
 
-function readResults(folder: string): ReportedResults {
+/** The results of a run, from its folder or their file. Throws a DiagnosticError where there are none. */
+export function readResults(folder: string): ReportedResults {
   const path = resultsPath(folder);
   const read = readJsonObject(path, diskReader, MAX_RESULTS_BYTES);
   if ("problem" in read) throw new DiagnosticError([notResults({ path, reason: read.problem })]);

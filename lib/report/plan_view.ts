@@ -4,6 +4,7 @@ import { formatGib, formatNumber, plural } from "./bytes.ts";
 import type { Block, ListItem } from "./document.ts";
 import { headerFacts } from "./header.ts";
 import { groupBy, pivotCells, pivotTable } from "./pivot.ts";
+import { publishedBlocks } from "./published_view.ts";
 import type { Column } from "./table.ts";
 
 const CELL_COLUMNS: readonly Column[] = [
@@ -23,6 +24,7 @@ export function planDocument(plan: Plan): Block[] {
     { kind: "facts", facts: headerFacts(plan, plan.cells) },
     { kind: "table", table: { columns: CELL_COLUMNS, rows: plan.cells.map(cellRow) } },
     ...pivotBlocks(plan),
+    ...publishedBlocks(plan),
   ];
   const causes = causeItems(plan.cells.filter((cell) => cell.prediction.verdict !== "fits"));
   if (causes.length > 0) {

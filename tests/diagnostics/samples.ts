@@ -190,5 +190,7 @@ export const samples: Samples = {
     notResults: { path: "runs/bloom/results.json", reason: "cells: expected a list" },
     unknownCode: { code: "STW999" },
     cellNotNamed: { path: "tiny.yaml", cells: ["accelerate/batchSize=1"] },
+    notMeasured: { path: "h100.jsonl", reason: "it does not exist" },
+    nothingPublished: { path: "tiny.yaml" },
   },
 };

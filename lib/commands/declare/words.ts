@@ -91,6 +91,15 @@ export function given<T extends Readonly<Record<string, unknown>>>(
   return Object.fromEntries(entries) as { [K in keyof T]?: Exclude<T[K], undefined> };
 }
 
+/** The words of a variadic argument, which commander hands over as one operand. */
+export function variadic(operand: unknown): readonly string[] {
+  return Array.isArray(operand)
+    ? operand.map(String)
+    : operand === undefined
+    ? []
+    : [String(operand)];
+}
+
 /** A parser of an argument that is one of a few words. */
 export function oneOf(words: readonly string[]): (value: string) => string {
   return (value) => {

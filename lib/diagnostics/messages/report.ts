@@ -62,3 +62,25 @@ export const cellNotNamed = message<{ path: string; cells: readonly string[] }>(
   message: ({ path }) => `The file ${quote(path, 200)} stands without the id of a cell`,
   help: ({ cells }) => `Add an id as plan prints it, such as ${quote(cells[0] ?? "", 200)}`,
 });
+
+/** A file holds no measurements. */
+export const notMeasured = message<{ path: string; reason: string }>({
+  code: "STW614",
+  title: "The file holds no measurements",
+  explanation:
+    "validate and calibrate read what was measured: the folder of a run, its results.json, JSON lines (one loaded line " +
+    "for each model that was set up, one cell line for each generation), or a pipeline whose figures were published.",
+  message: ({ path, reason }) => `Cannot use the measurements ${quote(path, 200)}: ${reason}`,
+  help: () => "Name the folder of a run, or a file whose name ends in .jsonl, .yaml or .json",
+});
+
+/** A pipeline of which nothing was published. */
+export const nothingPublished = message<{ path: string }>({
+  code: "STW615",
+  title: "Nothing was published of the pipeline",
+  explanation:
+    "A pipeline stands for measurements where the catalog has published figures of its model on its hardware with its " +
+    "stack: the tables of July and September 2022. Of this one it has none.",
+  message: ({ path }) => `Nothing was published of the pipeline ${quote(path, 200)}`,
+  help: () => "Run the pipeline first, and name the folder of the run",
+});

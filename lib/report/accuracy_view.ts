@@ -1,0 +1,116 @@
+/** How right the predictions are, for people: errors by quantity, and the confusion of verdicts. */
+import type { Accuracy, QuantitySummary } from "../accuracy/summary.ts";
+import type { Quantity } from "../accuracy/measured.ts";
+import { plural } from "./bytes.ts";
+import type { Block } from "./document.ts";
+import { columnsOf } from "./table.ts";
+
+/** Where the measurements of a comparison come from. */
+export interface AccuracySource {
+  readonly source: string;
+  /** Models, hardware and libraries, in words. */
+  readonly subject: string;
+  readonly cells: number;
+}
+
+const NAMES: Readonly<Record<Quantity, string>> = {
+  peakAllocatedBytes: "peak allocated, per device",
+  peakReservedBytes: "peak reserved, per device",
+  peakBytes: "peak of the device, context included",
+  loadPeakAllocatedBytes: "peak allocated while loading",
+  hostPeakBytes: "peak of the host",
+  loadSeconds: "start to ready to generate",
+  prefillMs: "prefill",
+  msPerStep: "decode step",
+  msPerToken: "ms per token",
+};
+
+/** The whole view. */
+export function accuracyDocument(
+  accuracy: Accuracy,
+  sources: readonly AccuracySource[],
+  problems: readonly string[],
+): Block[] {
+  return [
+    { kind: "title", text: "Predicted against measured" },
+    {
+      kind: "table",
+      table: {
+        columns: columnsOf(["measured", "what", "cells"], 2),
+        rows: sources.map(({ source, subject, cells }) => [source, subject, String(cells)]),
+      },
+    },
+    { kind: "heading", text: "Error of each quantity, (predicted - measured) / measured" },
+    {
+      kind: "table",
+      table: {
+        columns: [
+          ...columnsOf(["quantity", "values", "mean", "median", "worst"]),
+          ...columnsOf(["worst cell"]),
+          ...columnsOf(["in 90 % interval", "above it", "median width"], 0),
+        ],
+        rows: accuracy.quantities.map(quantityRow),
+      },
+    },
+    ...confusionBlocks(accuracy),
+    ...(problems.length === 0 ? [] : [
+      { kind: "heading", text: "Not compared" } as const,
+      { kind: "list", items: problems.map((text) => ({ text })) } as const,
+    ]),
+  ];
+}
+
+function quantityRow(summary: QuantitySummary): string[] {
+  const { quantity, launchBound, coverage, exceeded, medianWidth } = summary;
+  return [
+    NAMES[quantity] + (launchBound ? ", launch-bound" : ""),
+    String(summary.count),
+    percent(summary.meanAbsoluteError),
+    percent(summary.medianAbsoluteError),
+    signed(summary.worstError),
+    summary.worstCell,
+    coverage === undefined ? "-" : percent(coverage, 0),
+    exceeded === undefined ? "-" : percent(exceeded, 0),
+    medianWidth === undefined ? "-" : percent(medianWidth, 0),
+  ];
+}
+
+function confusionBlocks({ confusion }: Accuracy): Block[] {
+  const { truePositives, falsePositives, falseNegatives, trueNegatives, wrong } = confusion;
+  const score = (value: number | null) => value === null ? "-" : value.toFixed(2);
+  return [
+    { kind: "heading", text: "Out of memory" },
+    {
+      kind: "table",
+      table: {
+        columns: columnsOf(["", "measured oom", "measured to fit"]),
+        rows: [
+          ["predicted oom", String(truePositives), String(falsePositives)],
+          ["predicted to fit", String(falseNegatives), String(trueNegatives)],
+        ],
+      },
+    },
+    {
+      kind: "list",
+      items: [
+        { text: `recall ${score(confusion.recall)}, precision ${score(confusion.precision)}` },
+        {
+          text: `${plural(wrong.length, "verdict")} wrong`,
+          details: wrong.map(({ source, cellId, predictedOom, tight }) =>
+            `${cellId} of ${source}: predicted ${predictedOom ? "oom" : "to fit"}${
+              tight ? " (tight)" : ""
+            }, measured ${predictedOom ? "to fit" : "oom"}`
+          ),
+        },
+      ],
+    },
+  ];
+}
+
+function percent(fraction: number, digits = 2): string {
+  return `${(100 * fraction).toFixed(digits)} %`;
+}
+
+function signed(fraction: number): string {
+  return `${fraction < 0 ? "-" : "+"}${percent(Math.abs(fraction))}`;
+}
