@@ -14,13 +14,14 @@ const CHUNK_BYTES = 1 << 20;
 
 /** Follows `events/rank-<N>.jsonl` of a session's folder. Lines that are not events are counted and left out. */
 export class EventReader {
-  readonly #folder: string;
+  /** Where the files are. */
+  readonly folder: string;
   readonly #followers: Follower[];
   /** Complete lines that were not events. */
   malformed = 0;
 
   constructor(sessionFolder: string, worldSize: number) {
-    this.#folder = join(sessionFolder, "events");
+    this.folder = join(sessionFolder, "events");
     this.#followers = Array.from(
       { length: worldSize },
       () => ({ offset: 0, rest: "", decoder: new TextDecoder() }),
@@ -33,7 +34,7 @@ export class EventReader {
   }
 
   #readRank(follower: Follower, rank: number): WorkerEvent[] {
-    const bytes = readFrom(join(this.#folder, `rank-${rank}.jsonl`), follower.offset);
+    const bytes = readFrom(join(this.folder, `rank-${rank}.jsonl`), follower.offset);
     follower.offset += bytes.length;
     const lines = (follower.rest + follower.decoder.decode(bytes, { stream: true })).split("\n");
     follower.rest = lines.pop() ?? "";

@@ -1,7 +1,10 @@
-/** What an attempt means for each of its cells. */
+/** What the end of a cell, or of its session, means for the cell. */
 import type { AttemptEnd } from "./attempt.ts";
-import { type EventOf, measure, type MeasuredCell, type RankReport } from "./measure.ts";
-import type { CellStatus, Measurement, WorkerCell, WorkerEvent } from "./protocol.ts";
+import { type Failure, failureOf, KILLED, KILLED_REGEXP } from "./failure_kinds.ts";
+import type { HostWatchReport } from "./host_watch.ts";
+import { measure, type MeasuredCell, type RankReport } from "./measure.ts";
+import type { CellStatus, Measurement } from "./protocol.ts";
+import type { RankState, Ranks } from "./ranks.ts";
 
 /** What became of a cell. */
 export interface CellOutcome {
@@ -11,126 +14,89 @@ export interface CellOutcome {
   readonly measurement: Measurement | null;
   /** Why it is not `ok`; null when it is. */
   readonly message: string | null;
-}
-
-/** What an attempt achieved. */
-export interface AttemptOutcome {
-  /** The cells that have an outcome; the others were not reached. */
-  readonly cells: ReadonlyMap<string, CellOutcome>;
-  /** Set when the model never became ready: then no cell has an outcome. */
-  readonly loadFailure: CellOutcome | null;
-  /** Whether every rank said that it was done. */
-  readonly finished: boolean;
+  /** What is known about such a failure, and what to do; absent where nothing is. */
+  readonly failure?: Failure;
 }
 
 /** What the outcome of a cell is read for. */
 export interface OutcomeContext {
-  readonly worldSize: number;
+  readonly batchSize: number;
   readonly devicesPerNode: number;
   readonly streams: number;
-  readonly timeoutSeconds: number;
+  /** Memory of the host; what counts as short is a part of it. */
+  readonly hostBytes: number;
 }
 
-/** Reads the outcome of each cell of an attempt. */
-export function readOutcome(
-  attempt: AttemptEnd,
-  cells: readonly WorkerCell[],
-  context: OutcomeContext,
-): AttemptOutcome {
-  const ranks = Array.from(
-    { length: context.worldSize },
-    (_, rank) => attempt.events.filter((event) => event.rank === rank),
-  );
-  const finished = ranks.every((events) => events.some(({ event }) => event === "finished"));
-  const loaded = ranks.every((events) => events.some(({ event }) => event === "loaded"));
-  const outcomes = new Map<string, CellOutcome>();
-  if (!loaded) {
-    return { cells: outcomes, loadFailure: loadFailure(attempt, ranks, context), finished };
-  }
-  for (const cell of cells) {
-    const outcome = cellOutcome(cell, attempt, ranks, context);
-    if (outcome !== null) outcomes.set(cell.id, outcome);
-  }
-  return { cells: outcomes, loadFailure: null, finished };
+/** The outcome of a cell that every rank has ended, or that one rank has failed in. */
+export function endedOutcome({ all }: Ranks, context: OutcomeContext): CellOutcome {
+  const measurement = measureRanks(all, context);
+  const failures = all.map(({ ended }) => ended).filter((ended) => ended?.event === "cell_failed");
+  const failure = failures.find(({ status }) => status === "oom") ?? failures[0];
+  if (failure === undefined) return { status: "ok", measurement, message: null };
+  return {
+    status: failure.status,
+    measurement,
+    message: `${failure.phase}: ${failure.message}`,
+    ...known(failure.message),
+  };
 }
 
-function loadFailure(
-  attempt: AttemptEnd,
-  ranks: readonly (readonly WorkerEvent[])[],
+/** The outcome of a cell, or of loading, in which the session ended without a word of the worker. */
+export function deathOutcome(
+  { all }: Ranks,
+  end: AttemptEnd,
   context: OutcomeContext,
 ): CellOutcome {
-  const failures = attempt.events.filter((event) => event.event === "failed");
-  const failure = failures.find(({ status }) => status === "oom") ?? failures[0];
-  const reports = ranks.map((_, rank): RankReport => {
-    const failed = failures.find((event) => event.rank === rank);
-    // A rank that failed has not loaded, but its peak is known.
-    return {
-      rank,
-      loaded: undefined,
-      ended: failed && { ...failed, event: "cell_failed", cellId: "", recovered: false },
-    };
-  });
-  const measurement = measure(reports, measuredCell({ batchSize: 1 }, attempt, context));
-  if (failure !== undefined) {
-    return { status: failure.status, measurement, message: `loading: ${failure.message}` };
-  }
-  return { ...death(attempt, context), measurement: null };
+  const heard = all.some(({ loaded }) => loaded !== undefined);
+  return { ...death(end, context), measurement: heard ? measureRanks(all, context) : null };
 }
 
-function cellOutcome(
-  cell: WorkerCell,
-  attempt: AttemptEnd,
-  ranks: readonly (readonly WorkerEvent[])[],
-  context: OutcomeContext,
-): CellOutcome | null {
-  const reports = ranks.map((events, rank): RankReport => ({
-    rank,
-    loaded: events.find((event) => event.event === "loaded"),
-    ended: events.find((event): event is EventOf<"cell_finished"> | EventOf<"cell_failed"> =>
-      (event.event === "cell_finished" || event.event === "cell_failed") &&
-      event.cellId === cell.id
-    ),
-  }));
-  const started = ranks.some((events) =>
-    events.some((event) => event.event === "cell_started" && event.cellId === cell.id)
-  );
-  if (!started) return null;
-  const measurement = measure(reports, measuredCell(cell, attempt, context));
-  const failures = reports.map(({ ended }) => ended)
-    .filter((ended) => ended?.event === "cell_failed");
+/** Why the model never became ready: the outcome of every cell of the session. */
+export function loadOutcome(ranks: Ranks, end: AttemptEnd, context: OutcomeContext): CellOutcome {
+  const failures = ranks.all.map(({ failed }) => failed).filter((failed) => failed !== undefined);
   const failure = failures.find(({ status }) => status === "oom") ?? failures[0];
-  if (failure !== undefined) {
-    const message = `${failure.phase}: ${failure.message}`;
-    return { status: failure.status, measurement, message };
-  }
-  if (reports.every(({ ended }) => ended !== undefined)) {
-    return { status: "ok", measurement, message: null };
-  }
-  return { ...death(attempt, context), measurement };
+  if (failure === undefined) return { ...death(end, context), measurement: null };
+  const measurement = measureRanks(ranks.all, context);
+  const message = `loading: ${failure.message}`;
+  return { status: failure.status, measurement, message, ...known(failure.message) };
 }
 
 /** A rank went without a word: the reason is the engine's own, or must be read from the log. */
 function death(
-  { stopped, process }: AttemptEnd,
-  { timeoutSeconds }: OutcomeContext,
-): { status: CellStatus; message: string } {
-  if (stopped === "interrupted") {
-    return { status: "interrupted", message: "the run was interrupted" };
-  }
-  if (stopped === "timeout") {
-    return { status: "timeout", message: `nothing happened for ${timeoutSeconds} s` };
+  { stopped, process, host }: AttemptEnd,
+  { hostBytes }: OutcomeContext,
+): Omit<CellOutcome, "measurement"> {
+  switch (stopped?.kind) {
+    case "interrupted":
+      return { status: "interrupted", message: "the run was interrupted" };
+    case "timeout":
+    case "silent":
+      return { status: "timeout", message: stopped.message };
+    case "host":
+      return { status: "host-oom", message: stopped.message, failure: KILLED.certain };
   }
   const said = lastError(process.tail);
-  if (OUT_OF_MEMORY_REGEXP.test(process.tail)) return { status: "oom", message: said };
+  const found = failureOf(process.tail) ?? failureOf(process.signal ?? "");
   const how = process.signal === null
     ? `the worker ended with exit code ${process.code}`
     : `the worker was ended by ${process.signal}`;
-  return { status: "crashed", message: said === "" ? how : `${how}: ${said}` };
+  if (found !== null) {
+    const message = said === "" ? how : said;
+    return { status: found.status, message, failure: found.failure };
+  }
+  const message = said === "" ? how : `${how}: ${said}`;
+  if (process.signal !== "SIGKILL" && !KILLED_REGEXP.test(process.tail)) {
+    return { status: "crashed", message };
+  }
+  return wasShort(host, hostBytes)
+    ? { status: "host-oom", message, failure: KILLED.certain }
+    : { status: "crashed", message, failure: KILLED.suspected };
 }
 
-/** Texts of a process that ran out of memory where no Python code could tell. */
-const OUT_OF_MEMORY_REGEXP =
-  /can't allocate memory|CUDA out of memory|std::bad_alloc|OutOfMemoryError|CUBLAS_STATUS_ALLOC_FAILED|\bMemoryError\b|Cannot allocate memory/;
+/** Whether the host had so little left that a kill was the kernel's. */
+function wasShort({ kernelKills, leastAvailableBytes }: HostWatchReport, hostBytes: number): boolean {
+  return kernelKills > 0 || (leastAvailableBytes !== null && leastAvailableBytes < 0.05 * hostBytes);
+}
 
 /** The last line of a log that names an error, or else its last line. */
 export function lastError(tail: string): string {
@@ -141,11 +107,23 @@ export function lastError(tail: string): string {
   return (error ?? lines.at(-1) ?? "").slice(0, 500);
 }
 
-function measuredCell(
-  { batchSize }: { readonly batchSize: number },
-  { events }: AttemptEnd,
-  { devicesPerNode, streams }: OutcomeContext,
-): MeasuredCell {
-  const started = events.find((event) => event.event === "started");
-  return { batchSize, streams, devicesPerNode, versions: started?.versions ?? {} };
+function known(text: string): { failure?: Failure } {
+  const found = failureOf(text);
+  return found === null ? {} : { failure: found.failure };
+}
+
+function measureRanks(all: readonly RankState[], context: OutcomeContext): Measurement {
+  const reports = all.map(({ loaded, ended, failed }, rank): RankReport => ({
+    rank,
+    loaded,
+    // A rank that failed to load has no cell, but its peak is known.
+    ended: ended ?? (failed && { ...failed, event: "cell_failed", cellId: "", recovered: false }),
+  }));
+  const cell: MeasuredCell = {
+    batchSize: context.batchSize,
+    streams: context.streams,
+    devicesPerNode: context.devicesPerNode,
+    versions: all.find(({ started }) => started !== undefined)?.started?.versions ?? {},
+  };
+  return measure(reports, cell);
 }

@@ -1,4 +1,5 @@
 /** A child process that can always be ended as a whole: workers hold gigabytes, and none may be left behind. */
+import { ENGINE_VARIABLE, engineIdentity } from "./engine_identity.ts";
 import { LineSplitter, OutputLog, OutputTail } from "./process_output.ts";
 import {
   findMembers,
@@ -21,6 +22,8 @@ export interface ProcessRequest {
   readonly logPath: string;
   /** Called with each line that is not empty, of both streams, at most 8 KiB long. */
   readonly onLine?: (line: string) => void;
+  /** Marks the child and all that descend from it. @default a new one */
+  readonly token?: string;
   /**
    * Gives the child a stdin that stays open as long as it lives, and closes when this process dies in whatever way:
    * a worker ends itself then.
@@ -60,6 +63,14 @@ const KILL_WAIT_SECONDS = 30;
 /** How long a descendant that keeps the pipe open may delay `done`. */
 const DRAIN_MILLISECONDS = 500;
 
+/** Kills, for each child that was not stopped yet. */
+const running = new Set<() => void>();
+
+/** Sends KILL to every process of every child that was not stopped: for an engine that must end at once. */
+export function killAll(): void {
+  for (const kill of running) kill();
+}
+
 /**
  * Starts a child as the leader of its own session and process group, so that a Ctrl-C at the terminal reaches this
  * process alone.
@@ -69,10 +80,10 @@ const DRAIN_MILLISECONDS = 500;
 export function startProcess(request: ProcessRequest): RunningProcess {
   const [program, ...args] = request.argv;
   if (program === undefined) throw new TypeError("A process needs a program");
-  const token = crypto.randomUUID();
+  const token = request.token ?? crypto.randomUUID();
   const child = new Deno.Command(program, {
     args,
-    env: { ...request.env, [TOKEN_VARIABLE]: token },
+    env: { ...request.env, [TOKEN_VARIABLE]: token, [ENGINE_VARIABLE]: engineIdentity() },
     clearEnv: request.clearEnv ?? false,
     ...(request.cwd === undefined ? {} : { cwd: request.cwd }),
     stdin: request.holdStdin === true ? "piped" : "null",
@@ -81,13 +92,17 @@ export function startProcess(request: ProcessRequest): RunningProcess {
     detached: true,
   }).spawn();
   let ended = false;
+  const leaderPid = () => ended ? null : child.pid;
+  const kill = () => signalAll(leaderPid(), findMembers(leaderPid(), token), "SIGKILL");
+  running.add(kill);
   const done = watch(child, request).finally(() => ended = true);
   done.catch(() => {}); // whoever awaits it sees the error; nobody has to
   let stopping: Promise<void> | undefined;
 
   async function end(graceSeconds: number): Promise<void> {
-    await stopTree(() => ended ? null : child.pid, token, graceSeconds);
+    await stopTree(leaderPid, token, graceSeconds);
     await done.catch(() => {});
+    running.delete(kill);
   }
   return {
     pid: child.pid,

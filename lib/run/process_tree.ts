@@ -60,7 +60,8 @@ export function sendSignal(pid: number, signal: Deno.Signal): void {
   }
 }
 
-function listProcesses(): ProcessEntry[] {
+/** Every live process of the host that this user may see. */
+export function listProcesses(): ProcessEntry[] {
   const entries: ProcessEntry[] = [];
   try {
     for (const { name } of Deno.readDirSync("/proc")) {
@@ -73,8 +74,8 @@ function listProcesses(): ProcessEntry[] {
   return entries;
 }
 
-/** proc_pid_stat(5): the name in parentheses may hold anything, so fields are counted after the last one. */
-function readProcess(pid: number): ProcessEntry | undefined {
+/** A process by its number; undefined when it is gone or a zombie. proc_pid_stat(5): the name in parentheses may hold anything, so fields are counted after the last one. */
+export function readProcess(pid: number): ProcessEntry | undefined {
   let text: string;
   try {
     text = Deno.readTextFileSync(`/proc/${pid}/stat`);
@@ -86,6 +87,19 @@ function readProcess(pid: number): ProcessEntry | undefined {
   const startTicks = fields[19];
   if (state === undefined || startTicks === undefined || "ZX".includes(state)) return undefined;
   return { pid, parent: Number(parent), group: Number(group), startTicks };
+}
+
+/** The value of a variable in the environment that a process was started with; undefined where it is not set or hidden. */
+export function readEnvironment(pid: number, name: string): string | undefined {
+  let bytes: Uint8Array;
+  try {
+    bytes = Deno.readFileSync(`/proc/${pid}/environ`);
+  } catch {
+    return undefined; // another user's
+  }
+  if (!includes(bytes, new TextEncoder().encode(`${name}=`))) return undefined;
+  const entries = new TextDecoder().decode(bytes).split("\0");
+  return entries.find((entry) => entry.startsWith(`${name}=`))?.slice(name.length + 1);
 }
 
 function environmentHas(pid: number, needle: Uint8Array): boolean {

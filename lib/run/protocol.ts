@@ -1,7 +1,7 @@
 /**
  * What the engine and a worker say to each other. The engine writes one `request.json` into the session's
- * folder; each rank appends one JSON object a line to `events/rank-<N>.jsonl` beside it. What a worker prints
- * is a log, never data.
+ * folder and appends one JSON object a line to `commands.jsonl` beside it, which every rank follows; each rank appends
+ * one a line to `events/rank-<N>.jsonl`. What a worker prints is a log, never data.
  */
 import type { BenchmarkSpec, GenerateSpec, HfConfig, StrategySpec } from "../language/pipeline.ts";
 
@@ -31,8 +31,10 @@ export interface WorkerRequest {
   readonly deviceCapBytes: number | null;
   /** DeepSpeed's configuration (ds-zero), as an object. */
   readonly deepspeedConfig: Readonly<Record<string, unknown>> | null;
-  /** In the order in which they are to run. */
+  /** Run first, in this order; the engine leaves it empty and asks for cells one by one. */
   readonly cells: readonly WorkerCell[];
+  /** Name of the file of commands in the session's folder; null when there are none to wait for. */
+  readonly commandsFile: string | null;
   /** Unix time in seconds at which the engine started the launcher: "start" of start-to-ready. */
   readonly startedAt: number;
 }
@@ -42,7 +44,14 @@ export interface WorkerCell {
   readonly batchSize: number;
   readonly promptTokens: number;
   readonly newTokens: number;
+  /** Differs from the session's where a cell only has to show whether it runs. */
+  readonly benchmark?: { readonly warmup: number; readonly cycles: number };
 }
+
+/** A line of `commands.jsonl`. */
+export type WorkerCommand =
+  | { readonly command: "cell"; readonly cell: WorkerCell }
+  | { readonly command: "finish" };
 
 /** Memory of one rank over one phase, in bytes. Fields that the device does not have are null. */
 export interface MemorySample {
@@ -118,8 +127,13 @@ export type WorkerEvent =
       readonly phase: string;
       readonly message: string;
       readonly memory: MemorySample;
-      /** Whether the worker can go on with the next cell. */
+      /** Whether the worker tries to go on with the next cell; `ready` follows when it can. */
       readonly recovered: boolean;
+    }
+    | {
+      /** After a failed cell: memory is back at its level after loading, and no collective is pending. */
+      readonly event: "ready";
+      readonly cellId: string;
     }
     | {
       /** The session cannot go on: loading failed. `status` is `oom` when memory ran out. */

@@ -2,13 +2,13 @@
 import { DEEPSPEED_CONFIG_FILE } from "../launch/files.ts";
 import type { Plan, PlanCell, PlanSession } from "../plan/plan.ts";
 import { isCpu } from "./host.ts";
-import type { WorkerRequest } from "./protocol.ts";
+import { COMMANDS_FILE } from "./commands_file.ts";
+import type { WorkerCell, WorkerRequest } from "./protocol.ts";
 
-/** The request of a session for some of its cells, in the given order. */
+/** The request of a session; its cells are asked for one by one. */
 export function workerRequest(
   plan: Plan,
   session: PlanSession,
-  cells: readonly PlanCell[],
   { checkpoint, startedAt }: {
     /** Absolute folder of the weights; null when they are made on the device. */
     readonly checkpoint: string | null;
@@ -16,7 +16,7 @@ export function workerRequest(
     readonly startedAt: number;
   },
 ): WorkerRequest {
-  const [first] = cells;
+  const first = plan.cells.find(({ id }) => id === session.cellIds[0]);
   if (first === undefined) throw new Error(`Session "${session.id}" has no cell to run`);
   const deepspeedConfig = session.launch.files[DEEPSPEED_CONFIG_FILE];
   return {
@@ -37,12 +37,16 @@ export function workerRequest(
     benchmark: plan.benchmark,
     deviceCapBytes: plan.budget.deviceBytes ?? null,
     deepspeedConfig: deepspeedConfig === undefined ? null : JSON.parse(deepspeedConfig),
-    cells: cells.map(({ id, batchSize, promptTokens, newTokens }) => ({
-      id,
-      batchSize,
-      promptTokens,
-      newTokens,
-    })),
+    cells: [],
+    commandsFile: COMMANDS_FILE,
     startedAt,
   };
+}
+
+/** A cell as a worker reads it. */
+export function workerCell(
+  { id, batchSize, promptTokens, newTokens }: PlanCell,
+  benchmark?: WorkerCell["benchmark"],
+): WorkerCell {
+  return { id, batchSize, promptTokens, newTokens, ...(benchmark === undefined ? {} : { benchmark }) };
 }

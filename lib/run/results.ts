@@ -35,19 +35,27 @@ export interface RunFacts {
 export interface RecordedOutcome extends CellOutcome {
   /** Relative to the run's folder. */
   readonly logPath: string | null;
+  /** Folder of the run that measured it, when that was an earlier one; `logPath` is relative to it then. */
+  readonly reusedFrom?: string;
 }
 
-/** Puts the outcomes beside the predictions; a cell without one was skipped, for the reason of the plan. */
+/**
+ * Puts the outcomes beside the predictions. A cell without one was interrupted or not reached, when it is among those to
+ * run; else it was skipped, for the reason of the plan.
+ */
 export function assembleResults(
   plan: Plan,
   outcomes: ReadonlyMap<string, RecordedOutcome>,
+  toRun: ReadonlySet<string>,
   run: RunFacts,
 ): Results {
   const cells = plan.cells.map((cell): ReportedCell => {
     const outcome = outcomes.get(cell.id);
-    return outcome === undefined
-      ? { ...cell, status: "skipped", measurement: null, message: cell.reason, logPath: null }
-      : { ...cell, ...outcome };
+    if (outcome !== undefined) return { ...cell, ...outcome };
+    const none = { measurement: null, logPath: null };
+    return toRun.has(cell.id)
+      ? { ...cell, ...none, status: "interrupted", message: "the run ended before this cell did" }
+      : { ...cell, ...none, status: "skipped", message: cell.reason };
   });
   return { ...plan, run, cells };
 }

@@ -1,16 +1,25 @@
 /**
- * Runs one session of a plan: starts it, takes what it measured, and starts it again without the cells that died until
- * every cell has an outcome.
+ * Runs one session of a plan: starts it, asks for its cells one by one, and starts it again after a fault until every
+ * cell has an outcome.
  */
 import { join } from "node:path";
 import { DEEPSPEED_CONFIG_FILE, renderLaunchScript } from "../launch/files.ts";
 import { fillLaunch } from "../launch/fill.ts";
 import type { Plan, PlanCell, PlanSession } from "../plan/plan.ts";
 import { type AttemptEnd, runAttempt } from "./attempt.ts";
-import { extensionVariables } from "./environment.ts";
-import { type AttemptOutcome, type CellOutcome, readOutcome } from "./outcome.ts";
+import type { CellQueue } from "./cell_queue.ts";
+import { CommandWriter } from "./commands_file.ts";
+import { Conversation, type Limits } from "./conversation.ts";
+import {
+  type CellOutcome,
+  deathOutcome,
+  endedOutcome,
+  loadOutcome,
+  type OutcomeContext,
+} from "./outcome.ts";
 import type { WorkerEvent } from "./protocol.ts";
-import { workerRequest } from "./request.ts";
+import { workerCell, workerRequest } from "./request.ts";
+import { extensionVariables } from "./environment.ts";
 import { fileName, writeWhole } from "./run_folder.ts";
 
 /** What sessions need of the host. */
@@ -24,101 +33,184 @@ export interface SessionHost {
   /** Indices of the GPUs that the run may use; empty on a cpu host. */
   readonly gpus: readonly number[];
   readonly cores: number;
+  /** Physical memory. */
+  readonly memoryBytes: number;
+}
+
+/** What a session writes down before it acts; each call returns when that is on the disk. */
+export interface SessionJournal {
+  /** Launches of the session by earlier engines. */
+  readonly attempts: number;
+  launches(attempt: number, token: string): void;
+  ended(token: string): void;
+  starts(cell: PlanCell): void;
+  /** The session ended in the cell without a word. @returns How often it did so far. */
+  died(cell: PlanCell, message: string): number;
 }
 
 /** What to run and whom to tell. */
 export interface SessionRequest {
   readonly plan: Plan;
   readonly session: PlanSession;
-  readonly cells: readonly PlanCell[];
+  readonly queue: CellQueue;
   /** Absolute folder of the weights; null when they are made on the device. */
   readonly checkpoint: string | null;
   readonly host: SessionHost;
+  readonly journal: SessionJournal;
+  /** Beat the usual ones. */
+  readonly limits?: Partial<Limits>;
   readonly signal?: AbortSignal;
   readonly onEvent: (event: WorkerEvent) => void;
+  /** Told when a cell is asked for. */
+  readonly onStart?: (cell: PlanCell) => void;
   /** Called once for each cell, as soon as its outcome is known for good. `logPath` is relative to the run folder. */
-  readonly onOutcome: (cell: PlanCell, outcome: CellOutcome, logPath: string) => void;
+  readonly onOutcome: (cell: PlanCell, outcome: CellOutcome, logPath: string | null) => void;
 }
 
-/** Another engine may take the free port before the launcher does. */
-const PORT_ATTEMPTS = 3;
+/** Another engine may take the free port before the launcher does; and a load may be killed for no fault of its own. */
+const LOAD_ATTEMPTS = 3;
 const PORT_TAKEN_REGEXP = /EADDRINUSE|address already in use/i;
+/** A cell in which the session died is tried once more, after all others. */
+const DEATHS = 2;
+/** Launches in a row that die between loading and the first cell. */
+const FRUITLESS_ATTEMPTS = 2;
 /** Loading a model that nobody has predicted right may take long; a hang must end all the same. */
-const LEAST_LOAD_TIMEOUT_SECONDS = 600;
+const LEAST_LOAD_SECONDS = 600;
 
-/** Runs a session until each of its cells has an outcome. */
-export async function runSession(request: SessionRequest): Promise<void> {
-  let pending = request.cells;
-  let portAttempts = 0;
-  for (let number = 1; pending.length > 0; number += 1) {
-    const { outcome, end, logPath } = await startAttempt(request, pending, number);
-    if (outcome.loadFailure !== null) {
-      portAttempts += 1;
-      if (PORT_TAKEN_REGEXP.test(end.process.tail) && portAttempts < PORT_ATTEMPTS) continue;
-      for (const cell of pending) request.onOutcome(cell, outcome.loadFailure, logPath);
-      return;
+/**
+ * Runs a session until each of its cells has an outcome, or until the signal ends it.
+ *
+ * @returns The cell in flight, when the signal came in the middle of one.
+ */
+export async function runSession(request: SessionRequest): Promise<PlanCell | null> {
+  const { queue, journal } = request;
+  let loadAttempts = 0;
+  let fruitless = 0;
+  for (let number = journal.attempts + 1; !queue.isEmpty; number += 1) {
+    if (request.signal?.aborted) return null;
+    const { conversation, end, logPath, served } = await startAttempt(request, number);
+    const settle = (cell: PlanCell, outcome: CellOutcome) => {
+      queue.settled(cell, outcome);
+      request.onOutcome(cell, outcome, logPath);
+    };
+    if (end.stopped?.kind === "interrupted") return conversation.cell;
+    if (!conversation.isLoaded) {
+      loadAttempts += 1;
+      const wasUnlucky = PORT_TAKEN_REGEXP.test(end.process.tail) ||
+        (end.stopped === null && end.process.signal !== null);
+      if (wasUnlucky && loadAttempts < LOAD_ATTEMPTS) continue;
+      const outcome = loadOutcome(conversation.ranks, end, contextOf(request, null));
+      for (const cell of queue.rest()) settle(cell, outcome);
+      return null;
     }
-    pending = settle(request, pending, outcome, end, logPath);
+    const { cell } = conversation;
+    if (cell !== null) {
+      const outcome = inFlight(conversation, end, contextOf(request, cell));
+      const diedAlone = outcome.status === "crashed" && !hasFailed(conversation);
+      if (diedAlone && journal.died(cell, outcome.message ?? "") < DEATHS) queue.retry(cell);
+      else settle(cell, outcome);
+    }
+    fruitless = served > 0 || cell !== null ? 0 : fruitless + 1;
+    if (fruitless < FRUITLESS_ATTEMPTS) continue;
+    const message = "the worker ended before it started a cell";
+    for (const left of queue.rest()) settle(left, { status: "crashed", measurement: null, message });
   }
+  return null;
 }
 
-/** Passes the outcomes on and returns the cells that are still to run. */
-function settle(
-  request: SessionRequest,
-  cells: readonly PlanCell[],
-  outcome: AttemptOutcome,
+function hasFailed({ ranks }: Conversation): boolean {
+  return ranks.some(({ ended }) => ended?.event === "cell_failed");
+}
+
+/** The outcome of a cell in which the session ended: a rank has said why, or nobody has. */
+function inFlight(
+  conversation: Conversation,
   end: AttemptEnd,
-  logPath: string,
-): readonly PlanCell[] {
-  const rest: PlanCell[] = [];
-  for (const cell of cells) {
-    const found = outcome.cells.get(cell.id);
-    if (found === undefined) rest.push(cell);
-    else request.onOutcome(cell, found, logPath);
-  }
-  if (rest.length < cells.length && end.stopped !== "interrupted") return rest;
-  // Nothing came of this attempt, so another one would not end: the workers died between loading and the first cell.
-  const status = end.stopped === "interrupted" ? "interrupted" : "crashed";
-  const message = status === "interrupted"
-    ? "the run was interrupted"
-    : "the worker ended before it started a cell";
-  for (const cell of rest) request.onOutcome(cell, { status, message, measurement: null }, logPath);
-  return [];
+  context: OutcomeContext,
+): CellOutcome {
+  const everyRankEnded = conversation.ranks.every(({ ended }) => ended !== undefined);
+  return hasFailed(conversation) || everyRankEnded
+    ? endedOutcome(conversation.ranks, context)
+    : deathOutcome(conversation.ranks, end, context);
+}
+
+function contextOf({ plan, session, host }: SessionRequest, cell: PlanCell | null): OutcomeContext {
+  const first = cell ?? plan.cells.find(({ id }) => id === session.cellIds[0]);
+  return {
+    batchSize: first?.batchSize ?? 1,
+    devicesPerNode: plan.hardware.devices.count,
+    streams: first?.prediction.time?.streams ?? 1,
+    hostBytes: host.memoryBytes,
+  };
 }
 
 async function startAttempt(
   request: SessionRequest,
-  cells: readonly PlanCell[],
   number: number,
-): Promise<{ outcome: AttemptOutcome; end: AttemptEnd; logPath: string }> {
-  const { plan, session, host } = request;
+): Promise<{ conversation: Conversation; end: AttemptEnd; logPath: string; served: number }> {
+  const { plan, session, queue, host, journal } = request;
   const relative = join("sessions", fileName(session.id), `attempt-${number}`);
   const folder = join(host.runFolder, relative);
+  const logPath = join(relative, "log.txt");
   Deno.mkdirSync(join(folder, "events"), { recursive: true });
   const launch = prepare(request, folder);
-  const timeoutSeconds = plan.benchmark.timeoutSeconds;
-  const asked = workerRequest(plan, session, cells, {
+  const asked = workerRequest(plan, session, {
     checkpoint: request.checkpoint,
     startedAt: Date.now() / 1000,
   });
   writeWhole(join(folder, "request.json"), JSON.stringify(asked, null, 2));
-  const end = await runAttempt({
-    ...launch,
-    folder,
-    logPath: join(folder, "log.txt"),
-    worldSize: session.worldSize,
-    loadTimeoutSeconds: loadTimeoutSeconds(cells),
-    cellTimeoutSeconds: timeoutSeconds,
-    ...(request.signal === undefined ? {} : { signal: request.signal }),
-    onEvent: request.onEvent,
-  });
-  const outcome = readOutcome(end, asked.cells, {
-    worldSize: session.worldSize,
-    devicesPerNode: plan.hardware.devices.count,
-    streams: cells[0]?.prediction.time?.streams ?? 1,
-    timeoutSeconds,
-  });
-  return { outcome, end, logPath: join(relative, "log.txt") };
+  const commands = new CommandWriter(folder);
+  let served = 0;
+  try {
+    const conversation = new Conversation(session.worldSize, limitsOf(request), {
+      next() {
+        const cell = queue.next();
+        if (cell !== undefined) journal.starts(cell);
+        return cell;
+      },
+      ask(cell) {
+        request.onStart?.(cell);
+        commands.send({ command: "cell", cell: workerCell(cell, queue.benchmark) });
+      },
+      finish: () => commands.send({ command: "finish" }),
+      ended(cell, ranks) {
+        served += 1;
+        const outcome = endedOutcome(ranks, contextOf(request, cell));
+        queue.settled(cell, outcome);
+        request.onOutcome(cell, outcome, logPath);
+      },
+    }, performance.now());
+    const token = crypto.randomUUID();
+    journal.launches(number, token);
+    const end = await runAttempt({
+      ...launch,
+      folder,
+      logPath: join(folder, "log.txt"),
+      worldSize: session.worldSize,
+      token,
+      hostCapBytes: plan.budget.hostBytes ?? null,
+      ...(request.signal === undefined ? {} : { signal: request.signal }),
+      onEvent: request.onEvent,
+    }, conversation);
+    journal.ended(token);
+    return { conversation, end, logPath, served };
+  } finally {
+    commands.close();
+  }
+}
+
+function limitsOf({ plan, session, limits }: SessionRequest): Limits {
+  const ids = new Set(session.cellIds);
+  const predicted = plan.cells.filter(({ id }) => ids.has(id))
+    .map(({ prediction }) => prediction.time?.loadSeconds.high ?? 0);
+  return {
+    loadSeconds: predicted.reduce((most, seconds) => Math.max(most, 3 * seconds), LEAST_LOAD_SECONDS),
+    cellSeconds: plan.benchmark.timeoutSeconds,
+    silenceSeconds: 60,
+    agreeSeconds: 5,
+    lingerSeconds: 15,
+    ...limits,
+  };
 }
 
 /** Writes what the launch needs and what people need to repeat it. */
@@ -157,7 +249,3 @@ function freePort(): number {
   return listener.addr.port;
 }
 
-function loadTimeoutSeconds(cells: readonly PlanCell[]): number {
-  const predicted = cells.map(({ prediction }) => prediction.time?.loadSeconds.high ?? 0);
-  return Math.max(LEAST_LOAD_TIMEOUT_SECONDS, 3 * Math.max(0, ...predicted));
-}

@@ -112,3 +112,46 @@ export const detectedNeedsPython: MessageKind<Record<never, never>> = message({
   message: () => 'The option "--stack detected" needs an interpreter',
   help: () => "Add: --python PATH",
 });
+
+export const runLocked: MessageKind<{ folder: string; holder: string }> = message({
+  code: "STW511",
+  title: "Run folder is in use",
+  explanation:
+    "One engine at a time works in a run folder: it holds a lock on run.lock, which the system releases when the " +
+    "engine ends, however it ends. A lock therefore never has to be removed by hand.",
+  message: ({ folder, holder }) => `Run "${folder}" is in use by ${holder}`,
+  help: () => "wait for it to end, or stop it",
+});
+
+export const journalFailed: MessageKind<{ path: string; reason: string; folder: string }> = message({
+  code: "STW512",
+  title: "Journal could not be written",
+  explanation:
+    "Every cell is noted in the journal of the run before it starts and after its result is known, and the run does not go " +
+    "on without that: a result that nothing remembers would be measured again. What was written before is whole, and " +
+    "the run can go on when there is space again.",
+  message: ({ path, reason }) => `Cannot write "${path}": ${reason}`,
+  help: ({ folder }) => `free some space, then go on with: stowage resume ${folder}`,
+});
+
+export const notARun: MessageKind<{ folder: string; reason: string }> = message({
+  code: "STW513",
+  title: "Folder holds no run",
+  explanation:
+    "A run folder has a journal (journal.jsonl) and the plan (plan.json) that it runs. Folders of runs are listed by " +
+    "ls runs.",
+  message: ({ folder, reason }) => `Folder "${folder}" holds no run: ${reason}`,
+  help: () => "see the runs with: stowage ls runs",
+});
+
+export const leftoversEnded: MessageKind<{ processes: readonly string[] }> = message({
+  code: "STW514",
+  severity: "warning",
+  title: "Processes of an earlier engine were ended",
+  explanation:
+    "Workers end themselves when their engine is gone. Processes that did not, such as launchers or helpers of a library, " +
+    "hold memory that the next session needs. They are told by a mark in their environment, and ended before anything is " +
+    "launched.",
+  message: ({ processes }) =>
+    `Ended ${processes.length} left by an engine that is gone: ${processes.join(", ")}`,
+});

@@ -56,7 +56,9 @@ def run_session(session, load) -> None:
     )
 
     tokenizer = load_tokenizer(session)
-    for cell in session.request["cells"]:
+    clean_up()
+    session.memory.mark_loaded()
+    for cell in session.cells():
         session.memory.begin(cell["id"])
         session.events.emit("cell_started", cellId=cell["id"])
         failure = run_cell(session, model, tokenizer, cell, device)
@@ -75,7 +77,7 @@ def run_cell(session, model, tokenizer, cell, device):
     phase = "warmup"
     try:
         ids, mask = make_inputs(session, tokenizer, cell, model.config.vocab_size, device)
-        benchmark = session.request["benchmark"]
+        benchmark = {**session.request["benchmark"], **cell.get("benchmark", {})}
         decoder = make_decoder(session, model, cell, device)
         for _ in range(benchmark["warmup"]):
             generate(session, model, ids, mask, cell, decoder)
@@ -164,22 +166,37 @@ def allocation_retries(session):
 
 
 def recover_or_leave(session, cell, failure) -> None:
-    """Goes on after a failure where that is safe, else ends the process.
-
-    With several ranks the others may be waiting in a collective that this rank will never join.
-    """
-    recovered = session.world_size == 1 and failure["status"] == "oom"
+    """Goes on after a failure where that is safe and memory is back at its level, else ends the process."""
+    tries = failure["status"] == "oom" and survives_out_of_memory(session)
     session.events.emit(
         "cell_failed",
         cellId=cell["id"],
         memory=session.memory.end(),
-        recovered=recovered,
+        recovered=tries,
         **failure,
     )
-    if not recovered:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(1)
+    if tries:
+        # Returns only when no collective of this rank is pending. Each rank says so, and the engine waits for all:
+        # then every rank has taken part in the same collectives, and the next cell may start.
+        synchronize()
+        clean_up()
+        if session.memory.is_back():
+            session.events.emit("ready", cellId=cell["id"])
+            return
+        print("memory is not back at its level after loading: this process ends", flush=True)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(1)
+
+
+def survives_out_of_memory(session) -> bool:
+    """Whether the library can go on after an allocation failed in the middle of a pass.
+
+    ZeRO is left with parameters that are gathered or on their way, and a workspace of fused kernels is made once.
+    """
+    if session.strategy["use"] == "ds-zero":
+        return False
+    return not session.strategy.get("kernelInject", False)
 
 
 def give_up(session, error, phase) -> None:

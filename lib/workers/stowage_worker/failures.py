@@ -1,12 +1,18 @@
 """Tells running out of memory from every other failure."""
 
-# Texts of torch on CUDA and CPU, of cuBLAS, of the C++ runtime and of the kernel. Taken from their sources.
+# Texts of torch on CUDA and CPU, of cuBLAS and cuDNN, of DeepSpeed's workspace, of the C++ runtime and of the kernel.
+# Taken from their sources. bitsandbytes prints CUDA's own "out of memory".
 OUT_OF_MEMORY_TEXTS = (
     "out of memory",
     "can't allocate memory",
     "cannot allocate memory",
+    "not enough memory: you tried to allocate",
     "std::bad_alloc",
     "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_ALLOC_FAILED",
+    "cudaErrorMemoryAllocation",
+    "workspace is null",
+    "workspace can't be allocated",
     "unable to mmap",
     "unable to allocate",
     "can't start new thread",

@@ -9,6 +9,9 @@ SAMPLE_SECONDS = 0.005
 # The driver is asked less often than /proc: each call takes a lock that kernels wait for too.
 GPU_SAMPLE_SECONDS = 0.1
 HEARTBEAT_SECONDS = 5.0
+# Libraries keep small things from their first use on: handles, thread stacks, tables of kernels.
+LEVEL_SLACK_BYTES = 64 * 2**20
+LEVEL_SLACK_FRACTION = 0.02
 
 
 class MemorySampler:
@@ -27,6 +30,7 @@ class MemorySampler:
         self._buffer = bytearray(8192)
         self._peaks = {"VmData": 0, "RssAnon": 0, "RssShmem": 0}
         self._gpu_peaks = {}
+        self._loaded_level = 0
         self._stopped = threading.Event()
         self._lock = threading.Lock()
 
@@ -76,6 +80,25 @@ class MemorySampler:
             for device, peak in sorted(peaks.items())
         ]
         return {"devices": devices, **host}
+
+    def mark_loaded(self) -> None:
+        """Notes the level that a cell must come back to before the next one may start."""
+        self._loaded_level = self._level()
+
+    def is_back(self) -> bool:
+        """Whether the memory in use is near the level after loading again."""
+        slack = max(LEVEL_SLACK_BYTES, LEVEL_SLACK_FRACTION * self._loaded_level)
+        return self._level() <= self._loaded_level + slack
+
+    def _level(self) -> int:
+        if not self._on_gpu:
+            with self._lock:
+                length = os.preadv(self._status, [self._buffer], 0)
+                return _field(self._buffer, "VmData", length)
+        torch = _cuda_torch()
+        if torch is None:
+            return 0
+        return sum(torch.cuda.memory_allocated(index) for index in range(torch.cuda.device_count()))
 
     def _loop(self) -> None:
         next_gpu = next_heartbeat = 0.0

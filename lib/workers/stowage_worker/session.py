@@ -5,20 +5,16 @@ the imports is part of the answer.
 """
 
 import argparse
-import ctypes
 import json
 import os
 import resource
-import signal
-import stat
-import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from .commands import follow_commands
+from .engine import die_with_engine, die_with_parent
 from .events import EventWriter
 from .memory import MemorySampler
-
-PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 @dataclass
@@ -42,6 +38,13 @@ class Session:
     def strategy(self) -> dict:
         return self.request["strategy"]
 
+    def cells(self):
+        """The cells to run, in order: those of the request, then those that the engine asks for one by one."""
+        yield from self.request["cells"]
+        commands = self.request.get("commandsFile")
+        if commands is not None:
+            yield from follow_commands(self.folder / commands)
+
 
 def start_session() -> Session:
     """Reads the command line `request.json [--local_rank N]` and prepares the process."""
@@ -51,8 +54,7 @@ def start_session() -> Session:
     arguments = parser.parse_args()
 
     die_with_parent()
-    if os.environ.get("STOWAGE_WATCH_STDIN") == "1":
-        die_with_stdin()
+    die_with_engine()
 
     request = json.loads(arguments.request.read_text(encoding="utf-8"))
     rank = int(os.environ.get("RANK", "0"))
@@ -75,29 +77,6 @@ def start_session() -> Session:
         events=events,
         memory=memory,
     )
-
-
-def die_with_parent() -> None:
-    """Asks the kernel for SIGKILL when the launcher dies: ranks that wait for each other would never notice."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL) != 0:
-        raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG) failed")
-
-
-def die_with_stdin() -> None:
-    """Ends this process when the engine, which holds the other end of stdin, is gone.
-
-    The parent-death signal only reaches the launcher's children; the launcher itself would live on.
-    """
-    if not stat.S_ISFIFO(os.fstat(0).st_mode):
-        return
-
-    def watch() -> None:
-        while os.read(0, 4096):
-            pass
-        os.kill(os.getpid(), signal.SIGKILL)
-
-    threading.Thread(target=watch, name="stdin-watch", daemon=True).start()
 
 
 def limit_data_segment(limit_bytes: int) -> None:

@@ -1,0 +1,127 @@
+/** What a journal says, line by line, and what all its lines come to. */
+import type { HostFacts } from "./host.ts";
+import type { RecordedOutcome } from "./results.ts";
+import type { RunChoices } from "./run_choices.ts";
+
+/** Version of the records; an older engine refuses what it does not know. */
+export const JOURNAL_VERSION = 1;
+
+/** One line of a journal. Times are ISO 8601, UTC. */
+export type JournalRecord =
+  | {
+    /** An engine begins or goes on with the run. */
+    readonly record: "run";
+    readonly journalVersion: number;
+    readonly time: string;
+    readonly toolVersion: string;
+    readonly pipeline: { readonly name: string; readonly path: string; readonly sha256: string };
+    readonly host: HostFacts;
+    readonly python: string;
+    readonly pid: number;
+    /** Cells that the run is to have an outcome of. */
+    readonly total: number;
+    readonly choices: RunChoices;
+  }
+  | {
+    /** A session is about to be launched. Its processes carry the token in their environment. */
+    readonly record: "session";
+    readonly time: string;
+    readonly sessionId: string;
+    readonly attempt: number;
+    readonly token: string;
+  }
+  | { readonly record: "session-ended"; readonly time: string; readonly token: string }
+  | {
+    /** A cell is about to be asked for. */
+    readonly record: "started";
+    readonly time: string;
+    readonly cellId: string;
+    readonly key: string;
+  }
+  | {
+    /** A session ended in a cell without a word; the cell is tried once more. */
+    readonly record: "died";
+    readonly time: string;
+    readonly cellId: string;
+    readonly key: string;
+    readonly message: string;
+  }
+  | {
+    /** A cell has an outcome for good. */
+    readonly record: "done";
+    readonly time: string;
+    readonly cellId: string;
+    readonly key: string;
+    readonly outcome: RecordedOutcome;
+  }
+  | { readonly record: "ended"; readonly time: string; readonly interrupted: boolean };
+
+/** A record of one kind. */
+export type RecordOf<K extends JournalRecord["record"]> = Extract<JournalRecord, { record: K }>;
+
+/** What became of a cell so far. */
+export interface CellHistory {
+  readonly key: string;
+  /** How often it killed its session. */
+  readonly deaths: number;
+  /** Null: started, and nobody knows how it ended. */
+  readonly outcome: RecordedOutcome | null;
+}
+
+/** What a journal comes to. */
+export interface JournalState {
+  /** The first engine's record; null in a journal that was torn before its first line was whole. */
+  readonly run: RecordOf<"run"> | null;
+  /** By cell id; a cell that was never started is absent. */
+  readonly cells: ReadonlyMap<string, CellHistory>;
+  /** Sessions that were launched and not ended, by token. */
+  readonly openSessions: ReadonlyMap<string, RecordOf<"session">>;
+  /** Launches so far of each session. */
+  readonly attempts: ReadonlyMap<string, number>;
+  /** The end of the run, unless an engine has gone on since. */
+  readonly ended: RecordOf<"ended"> | null;
+}
+
+/** Folds the lines of a journal. */
+export function foldJournal(records: readonly JournalRecord[]): JournalState {
+  let run: RecordOf<"run"> | null = null;
+  let ended: RecordOf<"ended"> | null = null;
+  const cells = new Map<string, CellHistory>();
+  const openSessions = new Map<string, RecordOf<"session">>();
+  const attempts = new Map<string, number>();
+  for (const record of records) {
+    switch (record.record) {
+      case "run":
+        run ??= record;
+        ended = null;
+        break;
+      case "session":
+        openSessions.set(record.token, record);
+        attempts.set(record.sessionId, Math.max(record.attempt, attempts.get(record.sessionId) ?? 0));
+        break;
+      case "session-ended":
+        openSessions.delete(record.token);
+        break;
+      case "started": {
+        const known = cells.get(record.cellId);
+        const deaths = known?.key === record.key ? known.deaths : 0;
+        cells.set(record.cellId, { key: record.key, deaths, outcome: null });
+        break;
+      }
+      case "died": {
+        const deaths = (cells.get(record.cellId)?.deaths ?? 0) + 1;
+        cells.set(record.cellId, { key: record.key, deaths, outcome: null });
+        break;
+      }
+      case "done": {
+        const deaths = cells.get(record.cellId)?.deaths ?? 0;
+        cells.set(record.cellId, { key: record.key, deaths, outcome: record.outcome });
+        break;
+      }
+      case "ended":
+        ended = record;
+        break;
+    }
+  }
+  return { run, cells, openSessions, attempts, ended };
+}

@@ -1,0 +1,51 @@
+/** The run that a new one may take outcomes from, or that is to go on. */
+import { join } from "node:path";
+import { reasonOf } from "../catalog/json_file.ts";
+import { DiagnosticError } from "../diagnostics/diagnostic.ts";
+import { notARun } from "../diagnostics/messages/run.ts";
+import type { Plan } from "../plan/plan.ts";
+import type { EarlierRun, Rerun } from "./decide.ts";
+import { newestRun } from "./find_runs.ts";
+import { JOURNAL_FILE, readJournal } from "./journal.ts";
+import { foldJournal, type JournalState } from "./journal_records.ts";
+import { PLAN_FILE } from "./run_store.ts";
+
+/**
+ * The run that goes on, or else the newest run of the pipeline in the folder of runs; null when there is none.
+ *
+ * @throws DiagnosticError (STW513) when the folder that is to go on holds no run.
+ */
+export function findEarlier(
+  plan: Plan,
+  { resume, outDir = "runs", rerun }: {
+    readonly resume?: string;
+    readonly outDir?: string;
+    readonly rerun?: Rerun;
+  },
+): EarlierRun | null {
+  if (resume !== undefined) {
+    return { folder: resume, state: readState(resume), plan: () => plan, isThis: true };
+  }
+  if (rerun === "all") return null;
+  const found = newestRun(outDir, plan.pipeline.name);
+  if (found === null) return null;
+  return { ...found, plan: () => readPlan(found.folder), isThis: false };
+}
+
+/** What the journal of a run comes to. Throws DiagnosticError (STW513) when there is none. */
+export function readState(folder: string): JournalState {
+  try {
+    return foldJournal(readJournal(join(folder, JOURNAL_FILE)).records);
+  } catch (error) {
+    throw new DiagnosticError([notARun({ folder, reason: reasonOf(error) })]);
+  }
+}
+
+/** Only to say what has changed, so a plan that cannot be read is no obstacle. */
+function readPlan(folder: string): Plan | null {
+  try {
+    return JSON.parse(Deno.readTextFileSync(join(folder, PLAN_FILE)));
+  } catch {
+    return null;
+  }
+}

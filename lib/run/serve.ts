@@ -1,0 +1,120 @@
+/** Serves the sessions of a run, one after the other, and notes what becomes of their cells. */
+import type { Diagnostic } from "../diagnostics/diagnostic.ts";
+import { launchFailed } from "../diagnostics/messages/run.ts";
+import type { Plan, PlanCell, PlanSession } from "../plan/plan.ts";
+import { type CellQueue, ListQueue } from "./cell_queue.ts";
+import type { CellOutcome } from "./outcome.ts";
+import type { Progress } from "./progress.ts";
+import type { RunFacts } from "./results.ts";
+import { recorded, type RunStore } from "./run_store.ts";
+import { runSession, type SessionHost } from "./session.ts";
+
+/** What to serve. */
+export interface Service {
+  readonly plan: Plan;
+  /** The cells to run. */
+  readonly cells: readonly PlanCell[];
+  /** Folder of the random weights by dtype. */
+  readonly checkpoints: ReadonlyMap<string, string>;
+  readonly host: SessionHost;
+  readonly store: RunStore;
+  readonly facts: RunFacts;
+  readonly options: {
+    readonly sessionSeconds?: number;
+    readonly onProgress?: (progress: Progress) => void;
+    readonly signal?: AbortSignal;
+  };
+}
+
+/** Serves them all, or until the signal. @returns What went wrong beside the cells. */
+export async function serveSessions(service: Service): Promise<Diagnostic[]> {
+  const warnings: Diagnostic[] = [];
+  const wanted = new Map(service.cells.map((cell) => [cell.id, cell]));
+  for (const session of service.plan.sessions) {
+    if (service.options.signal?.aborted) break;
+    const cells = session.cellIds.flatMap((id) => wanted.get(id) ?? []);
+    if (cells.length > 0) warnings.push(...await serveOne(service, session, cells));
+  }
+  return warnings;
+}
+
+async function serveOne(
+  service: Service,
+  session: PlanSession,
+  cells: readonly PlanCell[],
+): Promise<Diagnostic[]> {
+  const { plan, store, options } = service;
+  const total = service.cells.length + store.size;
+  const toRun = new Set(service.cells.map(({ id }) => id));
+  const queue = new ListQueue(cells);
+  function settle(cell: PlanCell, outcome: CellOutcome, logPath: string | null): void {
+    store.note(cell, recorded(outcome, logPath));
+    store.showResults(plan, toRun, service.facts);
+    options.onProgress?.({ kind: "outcome", cell, outcome, done: store.size, total });
+  }
+  options.onProgress?.({ kind: "session", session, cells });
+  const clock = new SessionClock(options.signal, options.sessionSeconds);
+  try {
+    const inFlight = await runSession({
+      plan,
+      session,
+      queue,
+      checkpoint: plan.model.weightsPath ?? service.checkpoints.get(cells[0]?.strategy.dtype ?? "") ?? null,
+      host: service.host,
+      journal: store.sessionJournal(session.id),
+      signal: clock.signal,
+      onEvent: (event) => options.onProgress?.({ kind: "event", session, event }),
+      onStart: (cell) => options.onProgress?.({ kind: "cell", session, cell }),
+      onOutcome: settle,
+    });
+    if (clock.isUsedUp) timeOut(inFlight, queue, options.sessionSeconds ?? 0, settle);
+    return [];
+  } catch (error) {
+    if (!(error instanceof Error) || !isSystemError(error)) throw error;
+    // The launcher could not be started, or the disk is full: one session is lost, not the run.
+    for (const cell of cells.filter((cell) => !store.has(cell.id))) {
+      settle(cell, { status: "crashed", measurement: null, message: error.message }, null);
+    }
+    return [launchFailed({ session: session.id, reason: error.message })];
+  } finally {
+    clock.stop();
+  }
+}
+
+function timeOut(
+  inFlight: PlanCell | null,
+  queue: CellQueue,
+  seconds: number,
+  settle: (cell: PlanCell, outcome: CellOutcome, logPath: null) => void,
+): void {
+  const message = `the session took longer than ${seconds} s`;
+  const left = [...(inFlight === null ? [] : [inFlight]), ...queue.rest()];
+  for (const cell of left) settle(cell, { status: "timeout", measurement: null, message }, null);
+}
+
+/** The signal of the run, and one of the session's own after its time. */
+class SessionClock {
+  readonly signal: AbortSignal;
+  readonly #own = new AbortController();
+  readonly #outer: AbortSignal | undefined;
+  readonly #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(outer: AbortSignal | undefined, seconds: number | undefined) {
+    this.#outer = outer;
+    this.signal = AbortSignal.any([this.#own.signal, ...(outer === undefined ? [] : [outer])]);
+    if (seconds !== undefined) this.#timer = setTimeout(() => this.#own.abort(), seconds * 1000);
+  }
+
+  get isUsedUp(): boolean {
+    return this.#own.signal.aborted && !this.#outer?.aborted;
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+  }
+}
+
+/** What the operating system refuses, as against a bug of ours. */
+function isSystemError(error: Error): boolean {
+  return "code" in error || Object.values(Deno.errors).some((kind) => error instanceof kind);
+}

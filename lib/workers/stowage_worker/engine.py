@@ -1,0 +1,74 @@
+"""Ties the life of a worker to the engine that wants its result, whatever launcher stands between them.
+
+Three ways, because each has a hole: the kernel's parent-death signal reaches only the children of a launcher, not the
+launcher's; the end of stdin does not reach a rank whose launcher gave it another stdin; and the engine can be looked
+up by its number only on the host where it runs.
+"""
+
+import ctypes
+import os
+import signal
+import stat
+import threading
+import time
+
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
+LOOK_SECONDS = 1.0
+
+
+def die_with_parent() -> None:
+    """Asks the kernel for SIGKILL when the launcher dies: ranks that wait for each other would never notice."""
+    parent = os.getppid()
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL) != 0:
+        raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG) failed")
+    if os.getppid() != parent:  # it died before the kernel was asked
+        kill_self()
+
+
+def die_with_engine() -> None:
+    """Ends this process when the engine that started it is gone. Without an engine (launch.sh by hand) nothing."""
+    if os.environ.get("STOWAGE_WATCH_STDIN") == "1" and stat.S_ISFIFO(os.fstat(0).st_mode):
+        threading.Thread(target=_watch_stdin, name="stdin-watch", daemon=True).start()
+    engine = os.environ.get("STOWAGE_ENGINE", "")
+    if engine:
+        threading.Thread(target=_watch_engine, args=(engine,), name="engine-watch", daemon=True).start()
+
+
+def _watch_stdin() -> None:
+    while os.read(0, 4096):
+        pass
+    kill_self()
+
+
+def _watch_engine(engine: str) -> None:
+    """`engine` is `boot/namespace/pid/start ticks`: the same number means the same process only within the first two."""
+    boot, namespace, pid, ticks = engine.split("/")
+    if (boot, namespace) != (_boot_id(), _pid_namespace()):
+        return
+    while start_ticks(pid) == ticks:
+        time.sleep(LOOK_SECONDS)
+    kill_self()
+
+
+def start_ticks(pid: str):
+    """When a process started, in ticks since boot; None when it is gone or only a zombie."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+            fields = file.read().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return None if fields[0] in ("Z", "X") else fields[19]
+
+
+def kill_self() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _boot_id() -> str:
+    with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+        return file.read().strip()
+
+
+def _pid_namespace() -> str:
+    return os.readlink("/proc/self/ns/pid").removeprefix("pid:[").removesuffix("]")
