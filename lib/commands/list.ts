@@ -1,15 +1,19 @@
-/** `ls WHAT`: the catalog as a table. */
+/** `ls WHAT`: the catalog, or the runs of a folder, as a table. */
 import { listHardware, listModels, listStacks } from "../catalog/list.ts";
 import { renderHardware, renderModels, renderStacks } from "../report/catalog_view.ts";
+import { renderRuns } from "../report/runs_view.ts";
+import { findRuns, runStatus } from "../run/find_runs.ts";
 import { putOut } from "./output.ts";
 import { EXIT, type OutputSettings } from "./settings.ts";
 
 /** What `ls` can list. */
-export type Listed = "models" | "hardware" | "stacks";
+export type Listed = "models" | "hardware" | "stacks" | "runs";
 
 /** Flags of `ls`. */
 export interface ListSettings extends OutputSettings {
   readonly what: Listed;
+  /** Folder of the run folders. */
+  readonly outDir: string;
 }
 
 /** @returns 0 */
@@ -18,7 +22,7 @@ export function listCommand(settings: ListSettings): number {
   return EXIT.done;
 }
 
-function listing({ what, format }: ListSettings): string {
+function listing({ what, format, outDir }: ListSettings): string {
   switch (what) {
     case "models":
       return renderModels(listModels(), format);
@@ -26,5 +30,7 @@ function listing({ what, format }: ListSettings): string {
       return renderHardware(listHardware(), format);
     case "stacks":
       return renderStacks(listStacks(), format);
+    case "runs":
+      return renderRuns(findRuns(outDir).map(runStatus), format);
   }
 }

@@ -84,7 +84,11 @@ export function looksLikePlan(path: string): boolean {
  *
  * @throws DiagnosticError when the file is no plan (STW331) or an input has changed since it was made (STW330).
  */
-export function readSavedPlan(path: string): Plan {
+export function readSavedPlan(
+  path: string,
+  /** The pipeline file itself may have changed: everything that it said is in the plan. @default {false} */
+  { ignorePipeline = false }: { readonly ignorePipeline?: boolean } = {},
+): Plan {
   const read = readJsonObject(path, diskReader, MAX_PLAN_BYTES);
   if ("problem" in read) throw new DiagnosticError([notAPlan({ path, reason: read.problem })]);
   const parsed = planSchema.safeParse(read.object);
@@ -94,7 +98,10 @@ export function readSavedPlan(path: string): Plan {
     throw new DiagnosticError([notAPlan({ path, reason })]);
   }
   const plan = parsed.data as unknown as Plan;
-  const changed = plan.inputs.flatMap(({ path: input, sha256: wanted }) => {
+  const inputs = plan.inputs.filter(({ path: input }) =>
+    !ignorePipeline || input !== plan.pipeline.path
+  );
+  const changed = inputs.flatMap(({ path: input, sha256: wanted }) => {
     const what = changeOf(input, wanted);
     return what === null ? [] : [planChanged({ path: input, what })];
   });

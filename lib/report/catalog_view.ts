@@ -54,7 +54,8 @@ export function renderStacks(stacks: readonly StackRow[], format: OutputFormat):
   ]);
 }
 
-function renderRows<R>(
+/** Rows in any format: objects as JSON, their texts in the others. */
+export function renderRows<R>(
   rows: readonly R[],
   format: OutputFormat,
   columns: readonly Column[],

@@ -2,7 +2,8 @@
 import { escapeUnsafe } from "../diagnostics/quote.ts";
 import type { PlanCell } from "../plan/plan.ts";
 import type { CellOutcome } from "../run/outcome.ts";
-import type { Progress } from "../run/run.ts";
+import { decisionSummary } from "../run/decide.ts";
+import type { Progress } from "../run/progress.ts";
 import { formatGib, formatMs, formatSeconds, plural } from "./bytes.ts";
 import { fullestDevice } from "./plan_view.ts";
 
@@ -13,6 +14,10 @@ export function progressLine(progress: Progress): string | undefined {
       return escapeUnsafe(progress.text);
     case "folder":
       return `run folder: ${escapeUnsafe(progress.folder)}`;
+    case "decided":
+      return decidedLines(progress);
+    case "cell":
+      return undefined; // the live view's
     case "session":
       return sessionLine(progress);
     case "event":
@@ -20,6 +25,15 @@ export function progressLine(progress: Progress): string | undefined {
     case "outcome":
       return outcomeLine(progress);
   }
+}
+
+/** How many cells run and why; where they do not all run for the same reason, each by name. */
+function decidedLines({ decisions }: Extract<Progress, { kind: "decided" }>): string {
+  const plain = new Set(decisions.map(({ action, reason }) => `${action} ${reason}`)).size < 2 ||
+    decisions.every(({ action, reason }) => action === "skip" || reason.startsWith("new"));
+  const lines = plain ? [] : decisions.filter(({ action }) => action !== "skip")
+    .map(({ cell, reason }) => `  ${cell.id}: ${escapeUnsafe(reason)}`);
+  return [decisionSummary(decisions), ...lines].join("\n");
 }
 
 function sessionLine({ session, cells }: Extract<Progress, { kind: "session" }>): string {
@@ -44,7 +58,7 @@ function outcomeLine(
   return `${count} ${cell.id}: ${[outcome.status, ...details(cell, outcome)].join(", ")}`;
 }
 
-function details(cell: PlanCell, { status, measurement, message }: CellOutcome): string[] {
+function details(cell: PlanCell, { status, measurement, message, failure }: CellOutcome): string[] {
   const parts: string[] = [];
   const time = measurement?.time;
   if (time) {
@@ -63,5 +77,6 @@ function details(cell: PlanCell, { status, measurement, message }: CellOutcome):
   if (status !== "ok" && message !== null) {
     parts.push(escapeUnsafe(message.split("\n")[0] ?? "").slice(0, 160));
   }
+  if (failure !== undefined && status !== "oom") parts.push(`advice: ${failure.advice}`);
   return parts;
 }

@@ -66,6 +66,8 @@ export async function runAttempt(
 
   function readEvents(): void {
     for (const event of reader.read()) {
+      // What a cell that is over has printed must not explain the end of the next one.
+      if (event.event === "cell_started" && event.rank === 0) child.forgetOutput();
       conversation.note(event, performance.now());
       request.onEvent(event);
     }

@@ -65,7 +65,7 @@ function decider(
     return { cell, action: "run", reason: `${why}${proof}` };
   };
   if (earlier === null) {
-    return (cell) => isNamed(cell, rerun) ? run(cell, "forced") : { cell, action: "run", reason: cell.reason };
+    return (cell) => run(cell, isNamed(cell, rerun) ? "forced" : "new");
   }
   const { state } = earlier;
   const byKey = new Map([...state.cells].map(([id, history]) => [history.key, { id, ...history }]));

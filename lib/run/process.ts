@@ -50,6 +50,8 @@ export interface RunningProcess {
    * has thrown.
    */
   readonly done: Promise<ProcessEnd>;
+  /** Starts the tail anew: what was printed so far explains nothing that comes. */
+  forgetOutput(): void;
   /**
    * Ends the child, its group and all its descendants: TERM, the grace, then KILL. Resolves when all are gone and
    * `done` is settled. Calling it again, or after the end, is harmless; after the end it removes what was left behind.
@@ -95,7 +97,8 @@ export function startProcess(request: ProcessRequest): RunningProcess {
   const leaderPid = () => ended ? null : child.pid;
   const kill = () => signalAll(leaderPid(), findMembers(leaderPid(), token), "SIGKILL");
   running.add(kill);
-  const done = watch(child, request).finally(() => ended = true);
+  const tail = new OutputTail();
+  const done = watch(child, request, tail).finally(() => ended = true);
   done.catch(() => {}); // whoever awaits it sees the error; nobody has to
   let stopping: Promise<void> | undefined;
 
@@ -107,6 +110,7 @@ export function startProcess(request: ProcessRequest): RunningProcess {
   return {
     pid: child.pid,
     done,
+    forgetOutput: () => tail.clear(),
     stop(graceSeconds = 5) {
       stopping ??= end(graceSeconds).finally(() => stopping = undefined);
       return stopping;
@@ -114,9 +118,12 @@ export function startProcess(request: ProcessRequest): RunningProcess {
   };
 }
 
-async function watch(child: Deno.ChildProcess, request: ProcessRequest): Promise<ProcessEnd> {
-  const log = new OutputLog(request.logPath);
-  const tail = new OutputTail();
+async function watch(
+  child: Deno.ChildProcess,
+  request: ProcessRequest,
+  tail: OutputTail,
+): Promise<ProcessEnd> {
+  const log = new OutputLog(request.logPath, tail);
   const failures: unknown[] = [];
   function listen(line: string): void {
     try {

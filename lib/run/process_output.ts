@@ -5,12 +5,24 @@ export const TAIL_BYTES = 16 * 1024;
 /** A longer line is handed over in pieces of this many characters. */
 export const LINE_CHARACTERS = 8 * 1024;
 
-/** The log file, opened for appending. A disk that fills up is noted; it must not stop the draining of the pipe. */
+/** A log that is longer is cut: a worker that prints in a loop must not fill the disk. Its end is kept all the same. */
+export const LOG_BYTES = 64 * 1024 * 1024;
+
+/**
+ * The log file, opened for appending. A disk that fills up is noted; it must not stop the draining of the pipe. Beyond
+ * the limit only the last bytes are kept, in memory, and written at the end.
+ */
 export class OutputLog {
   #file: Deno.FsFile | undefined;
   #error: string | null = null;
+  #room: number;
+  #leftOut = 0;
+  readonly #tail: OutputTail;
 
-  constructor(path: string) {
+  /** `tail` is fed by the caller and has the end of what is written here. */
+  constructor(path: string, tail: OutputTail, limitBytes = LOG_BYTES) {
+    this.#tail = tail;
+    this.#room = limitBytes;
     try {
       this.#file = Deno.openSync(path, { append: true, create: true });
     } catch (error) {
@@ -25,6 +37,22 @@ export class OutputLog {
 
   /** Appends bytes; after an error it does nothing. */
   write(bytes: Uint8Array): void {
+    const fitting = bytes.subarray(0, this.#room);
+    this.#room -= fitting.length;
+    this.#leftOut += bytes.length - fitting.length;
+    this.#append(fitting);
+  }
+
+  close(): void {
+    if (this.#leftOut > 0) {
+      const note = `\n[${this.#leftOut} bytes follow; the log keeps the last of them]\n`;
+      this.#append(new TextEncoder().encode(note + this.#tail.text));
+    }
+    this.#file?.close();
+    this.#file = undefined;
+  }
+
+  #append(bytes: Uint8Array): void {
     try {
       for (let from = 0; this.#file !== undefined && from < bytes.length;) {
         from += this.#file.writeSync(bytes.subarray(from));
@@ -34,14 +62,10 @@ export class OutputLog {
     }
   }
 
-  close(): void {
-    this.#file?.close();
-    this.#file = undefined;
-  }
-
   #fail(error: unknown): void {
     this.#error = error instanceof Error ? error.message : String(error);
-    this.close();
+    this.#file?.close();
+    this.#file = undefined;
   }
 }
 
@@ -56,6 +80,12 @@ export class OutputTail {
     joined.set(bytes, this.#bytes.length);
     this.#cut ||= joined.length > TAIL_BYTES;
     this.#bytes = joined.slice(-TAIL_BYTES);
+  }
+
+  /** Forgets what came so far: it belongs to something that is over. */
+  clear(): void {
+    this.#bytes = new Uint8Array(0);
+    this.#cut = true;
   }
 
   get text(): string {

@@ -155,3 +155,14 @@ export const leftoversEnded: MessageKind<{ processes: readonly string[] }> = mes
   message: ({ processes }) =>
     `Ended ${processes.length} left by an engine that is gone: ${processes.join(", ")}`,
 });
+
+export const cellUnknown: MessageKind<{ word: string; suggestion?: string }> = message({
+  code: "STW515",
+  title: "No such cell to run again",
+  explanation:
+    "--rerun takes all, failed (cells that crashed, timed out or exhausted the host), or the id of one cell as plan " +
+    "prints it.",
+  message: ({ word }) => `There is no cell "${word}" to run again`,
+  help: ({ suggestion }) =>
+    suggestion === undefined ? "use all, failed or the id of a cell" : `did you mean "${suggestion}"?`,
+});

@@ -1,0 +1,87 @@
+/** Runs a plan for the commands that do, and tells of it: `run` and `resume`. */
+import { DiagnosticError } from "../diagnostics/diagnostic.ts";
+import { cellUnknown } from "../diagnostics/messages/run.ts";
+import { quote } from "../diagnostics/quote.ts";
+import { suggest } from "../diagnostics/suggest.ts";
+import type { Plan } from "../plan/plan.ts";
+import { oomAgreement } from "../report/agreement.ts";
+import { progressLine } from "../report/progress.ts";
+import { renderResults } from "../report/render.ts";
+import { isFailure } from "../report/results_view.ts";
+import type { Rerun } from "../run/decide.ts";
+import type { Results } from "../run/results.ts";
+import { run, type RunOptions } from "../run/run.ts";
+import { talkDiagnostics } from "./failures.ts";
+import { type Interrupt, listenForSignals } from "./interrupt.ts";
+import { putOut } from "./output.ts";
+import { EXIT, type OutputSettings } from "./settings.ts";
+
+/** Flags that `run` and `resume` share. */
+export interface ExecuteSettings extends OutputSettings {
+  /** Exit 1 when a prediction of OOM was wrong. */
+  readonly failOnMismatch: boolean;
+  /** Most seconds of the whole run; what is left then can be resumed. */
+  readonly timeLimitSeconds?: number;
+  /** Most seconds of one session. */
+  readonly sessionTimeLimitSeconds?: number;
+}
+
+/** @returns 0, 1 when a cell failed, 2 when nothing could be launched, 130 or 143 when it was interrupted. */
+export async function execute(
+  plan: Plan,
+  options: RunOptions,
+  settings: ExecuteSettings,
+): Promise<number> {
+  const { terminal, format, timeLimitSeconds, sessionTimeLimitSeconds } = settings;
+  const interrupt = listenForSignals({
+    onFirst: (name) => terminal.talk(`${name}: ending the session; once more to kill it`),
+    ...(timeLimitSeconds === undefined ? {} : { limitSeconds: timeLimitSeconds }),
+  });
+  try {
+    const { value: results, diagnostics } = await run(plan, {
+      ...options,
+      ...(sessionTimeLimitSeconds === undefined ? {} : { sessionSeconds: sessionTimeLimitSeconds }),
+      signal: interrupt.signal,
+      onProgress(progress) {
+        const line = progressLine(progress);
+        if (line !== undefined) terminal.talk(line);
+      },
+    });
+    talkDiagnostics(diagnostics, { terminal });
+    if (results === undefined) return interrupt.exitCode() ?? EXIT.usage;
+    putOut(renderResults(results, format), settings);
+    terminal.talk(`Wrote ${results.run.folder}/results.{json,csv,md}`);
+    if (results.run.interrupted) terminal.talk(goOn(results, interrupt));
+    return interrupt.exitCode() ?? exitCodeOf(results, settings);
+  } finally {
+    interrupt.close();
+  }
+}
+
+/** What to type to get the rest. */
+function goOn({ cells, run: { folder } }: Results, { isTimeUp }: Interrupt): string {
+  const left = cells.filter(({ status }) => status === "interrupted").length;
+  const why = isTimeUp() ? "the time is up" : "interrupted";
+  return `${why}, ${left} of ${cells.length} cells left; go on with: stowage resume ${
+    quote(folder, 1000)
+  }`;
+}
+
+function exitCodeOf(
+  { cells, run: { interrupted } }: Results,
+  { failOnMismatch }: ExecuteSettings,
+): number {
+  if (interrupted || cells.some(isFailure)) return EXIT.failed;
+  return failOnMismatch && oomAgreement(cells).disagreeing.length > 0 ? EXIT.failed : EXIT.done;
+}
+
+/** The meaning of `--rerun`. Throws DiagnosticError (STW515) for a word that is no cell of the plan. */
+export function rerunOf(word: string, { cells }: Plan): Rerun {
+  if (word === "all" || word === "failed") return word;
+  const ids = cells.map(({ id }) => id);
+  if (ids.includes(word)) return { cellId: word };
+  const near = suggest(word, ["all", "failed", ...ids]);
+  throw new DiagnosticError([
+    cellUnknown({ word, ...(near === undefined ? {} : { suggestion: near }) }),
+  ]);
+}
