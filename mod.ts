@@ -63,6 +63,9 @@ export type {
   WorkerEvent,
 } from "./lib/run/protocol.ts";
 export type { CellOutcome } from "./lib/run/outcome.ts";
+export type { Decision, Rerun } from "./lib/run/decide.ts";
+export type { RecordedOutcome } from "./lib/run/results.ts";
+export type { Failure, FailureKind } from "./lib/run/failure_kinds.ts";
 export type { ReportedCell, ReportedResults } from "./lib/report/results_shape.ts";
 export type { PredictedOom } from "./lib/plan/selection.ts";
 export { OUTPUT_FORMATS, type OutputFormat, renderPlan } from "./lib/report/render.ts";

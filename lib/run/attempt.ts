@@ -2,7 +2,7 @@
  * One start of a session: launches it, talks with its ranks, ends it when it is over, hangs or is not wanted any more.
  * An exit code alone proves nothing (a launcher can end with 0 after it was killed): only what every rank has said does.
  */
-import { type Conversation, type Stop } from "./conversation.ts";
+import type { Conversation, Stop } from "./conversation.ts";
 import { EventReader } from "./events.ts";
 import { FolderWatch } from "./folder_watch.ts";
 import { HostWatch, type HostWatchReport } from "./host_watch.ts";

@@ -118,7 +118,9 @@ export class Conversation {
       return null;
     }
     this.#closingMs ??= nowMs;
-    const survive = failures.every(({ ended }) => ended?.event === "cell_failed" && ended.recovered);
+    const survive = failures.every(({ ended }) =>
+      ended?.event === "cell_failed" && ended.recovered
+    );
     const waited = nowMs - this.#closingMs >= this.#limits.agreeSeconds * 1000;
     if (allEnded && survive && failures.length === ranks.all.length) {
       this.#cell = null;

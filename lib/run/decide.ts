@@ -4,7 +4,7 @@ import type { PredictedOom } from "../plan/selection.ts";
 import { selectCells } from "../plan/selection.ts";
 import { changesBetween } from "./changes.ts";
 import type { HostFacts } from "./host.ts";
-import type { JournalState } from "./journal_records.ts";
+import type { CellHistory, JournalState } from "./journal_records.ts";
 import type { CellStatus } from "./protocol.ts";
 import type { RecordedOutcome } from "./results.ts";
 
@@ -36,66 +36,91 @@ export interface Decision {
 const RESULTS: readonly CellStatus[] = ["ok", "oom"];
 
 /**
- * Decides for every cell of a plan, in its order. A result is taken over when everything that decides it is the same:
- * the key of the cell, which names model, strategy, stack, lengths, benchmark, budget and worker scripts, and the host.
- * Of an older run a failure is tried again; a run that goes on leaves its failures, unless it is told to rerun them.
+ * Decides for every cell of a plan, in its order. A result is taken over from the newest run in which everything that
+ * decides it is the same: the key of the cell, which names model, strategy, stack, lengths, benchmark, budget and worker
+ * scripts, and the host. Of an older run a failure is tried again; a run that goes on leaves its failures, unless it is
+ * told to rerun them.
  */
 export function decideCells(
   plan: Plan,
   policy: PredictedOom,
   host: HostFacts,
-  { earlier, rerun }: { readonly earlier: EarlierRun | null; readonly rerun?: Rerun },
+  { earlier, rerun }: {
+    /** The newest first. */
+    readonly earlier: readonly EarlierRun[];
+    readonly rerun?: Rerun;
+  },
 ): Decision[] {
   const { plan: chosen, selected } = selectCells(plan, policy);
   const launched = new Set([...selected.values()].flat().map(({ id }) => id));
-  const decide = decider(plan, host, earlier, rerun);
-  return chosen.cells.map((cell) =>
-    launched.has(cell.id) ? decide(cell) : { cell, action: "skip", reason: cell.reason }
-  );
+  const runs = earlier.map((run): KnownRun => ({
+    run,
+    hostChange: run.state.run === null ? null : hostChange(run.state.run.host, host),
+    byKey: new Map([...run.state.cells.values()].map((history) => [history.key, history])),
+  }));
+  const plans = new Map<EarlierRun, Plan | null>();
+  return chosen.cells.map((cell) => {
+    if (!launched.has(cell.id)) return { cell, action: "skip", reason: cell.reason };
+    if (isNamed(cell, rerun)) return toRun(cell, "forced");
+    return takeOver(cell, runs, rerun) ?? toRun(cell, whyNot(cell, plan, runs, plans));
+  });
 }
 
-function decider(
-  plan: Plan,
-  host: HostFacts,
-  earlier: EarlierRun | null,
-  rerun: Rerun | undefined,
-): (cell: PlanCell) => Decision {
-  const run = (cell: PlanCell, why: string): Decision => {
-    const proof = cell.reason.startsWith("predicted") ? `; ${cell.reason}` : "";
-    return { cell, action: "run", reason: `${why}${proof}` };
-  };
-  if (earlier === null) {
-    return (cell) => run(cell, isNamed(cell, rerun) ? "forced" : "new");
-  }
-  const { state } = earlier;
-  const byKey = new Map([...state.cells].map(([id, history]) => [history.key, { id, ...history }]));
-  const otherHost = state.run === null ? null : hostChange(state.run.host, host);
-  const plans = { earlier: undefined as Plan | null | undefined };
+interface KnownRun {
+  readonly run: EarlierRun;
+  /** What differs in the host; null when nothing that decides results does. */
+  readonly hostChange: string | null;
+  readonly byKey: ReadonlyMap<string, CellHistory>;
+}
 
-  return (cell) => {
-    const known = byKey.get(cell.key);
-    if (isNamed(cell, rerun)) return run(cell, "forced");
-    if (known === undefined) {
-      if (!state.cells.has(cell.id)) return run(cell, earlier.isThis ? "not reached before" : "new");
-      plans.earlier ??= earlier.plan();
-      return run(cell, `changed: ${changesOf(plan, cell, plans.earlier)}`);
+function toRun(cell: PlanCell, why: string): Decision {
+  const proof = cell.reason.startsWith("predicted") ? `; ${cell.reason}` : "";
+  return { cell, action: "run", reason: `${why}${proof}` };
+}
+
+/** The outcome of the newest run that has one to take over; null when none has. */
+function takeOver(
+  cell: PlanCell,
+  runs: readonly KnownRun[],
+  rerun: Rerun | undefined,
+): Decision | null {
+  for (const { run, hostChange, byKey } of runs) {
+    const outcome = byKey.get(cell.key)?.outcome;
+    if (!outcome || outcome.status === "interrupted" || hostChange !== null) continue;
+    if (RESULTS.includes(outcome.status)) {
+      return run.isThis ? { cell, action: "reuse", reason: "finished before: reused", outcome } : {
+        cell,
+        action: "reuse",
+        reason: `finished in ${run.folder}: reused`,
+        outcome: { ...outcome, reusedFrom: outcome.reusedFrom ?? run.folder },
+      };
     }
-    const { outcome } = known;
-    if (outcome === null || outcome.status === "interrupted") return run(cell, "interrupted before");
-    const isResult = RESULTS.includes(outcome.status);
-    if (!isResult && (rerun === "failed" || !earlier.isThis)) {
-      return run(cell, `failed before: ${outcome.status}`);
+    if (run.isThis && rerun !== "failed") {
+      return { cell, action: "reuse", reason: `failed before (${outcome.status}): left`, outcome };
     }
-    if (otherHost !== null) return run(cell, `changed: ${otherHost}`);
-    const where = earlier.isThis ? "before" : `in ${earlier.folder}`;
-    const from = outcome.reusedFrom ?? earlier.folder;
-    return {
-      cell,
-      action: "reuse",
-      reason: isResult ? `finished ${where}: reused` : `failed ${where}: left`,
-      outcome: earlier.isThis ? outcome : { ...outcome, reusedFrom: from },
-    };
-  };
+  }
+  return null;
+}
+
+/** Why a cell that has no result must run. */
+function whyNot(
+  cell: PlanCell,
+  plan: Plan,
+  runs: readonly KnownRun[],
+  plans: Map<EarlierRun, Plan | null>,
+): string {
+  const known = runs.find(({ byKey }) => byKey.has(cell.key));
+  if (known !== undefined) {
+    const outcome = known.byKey.get(cell.key)?.outcome ?? null;
+    if (outcome === null || outcome.status === "interrupted") return "interrupted before";
+    if (!RESULTS.includes(outcome.status)) return `failed before: ${outcome.status}`;
+    return `changed: ${known.hostChange}`;
+  }
+  const other = runs.find(({ run }) => run.state.cells.has(cell.id));
+  if (other === undefined) return runs.some(({ run }) => run.isThis) ? "not reached before" : "new";
+  const before = plans.get(other.run) ?? other.run.plan();
+  plans.set(other.run, before);
+  return `changed: ${changesOf(plan, cell, before)}`;
 }
 
 function isNamed({ id }: PlanCell, rerun: Rerun | undefined): boolean {
@@ -112,7 +137,9 @@ function changesOf(plan: Plan, cell: PlanCell, before: Plan | null): string {
 /** The part of a host that decides results; null when it is the same. */
 function hostChange(before: HostFacts, now: HostFacts): string | null {
   const gpus = (host: HostFacts) => host.gpus.map(({ name }) => name).join(", ");
-  if (gpus(before) !== gpus(now)) return `GPUs (${gpus(now) || "none"}, was ${gpus(before) || "none"})`;
+  if (gpus(before) !== gpus(now)) {
+    return `GPUs (${gpus(now) || "none"}, was ${gpus(before) || "none"})`;
+  }
   if (before.cpuModel === now.cpuModel && before.cores === now.cores) return null;
   return `host (${now.cores}x ${now.cpuModel}, was ${before.cores}x ${before.cpuModel})`;
 }

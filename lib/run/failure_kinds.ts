@@ -36,7 +36,8 @@ interface Rule {
   readonly advice: string;
 }
 
-const LESS = "use a smaller batch, fewer tokens or more devices; stowage plan shows what needs the memory";
+const LESS =
+  "use a smaller batch, fewer tokens or more devices; stowage plan shows what needs the memory";
 
 const RULES: readonly Rule[] = [
   {
@@ -44,39 +45,48 @@ const RULES: readonly Rule[] = [
     kind: "workspace-oom",
     status: "oom",
     pattern: /Workspace is null|Workspace can't be allocated/i,
-    advice: "lower maxOutTokens or the batch, or set kernelInject: false: the workspace is allocated outside PyTorch",
+    advice:
+      "lower maxOutTokens or the batch, or set kernelInject: false: the workspace is allocated outside PyTorch",
   },
   {
     kind: "library-oom",
     status: "oom",
-    pattern: /CUBLAS_STATUS_ALLOC_FAILED|CUDNN_STATUS_ALLOC_FAILED|NCCL[^\n]*(Cuda failure[^\n]*|Failed to CUDA (host )?(m|c)alloc[^\n]*)out of memory/i,
-    advice: "leave room outside PyTorch's allocator: lower maxMemory, or set budget.device a little lower",
+    pattern:
+      /CUBLAS_STATUS_ALLOC_FAILED|CUDNN_STATUS_ALLOC_FAILED|NCCL[^\n]*(Cuda failure[^\n]*|Failed to CUDA (host )?(m|c)alloc[^\n]*)out of memory/i,
+    advice:
+      "leave room outside PyTorch's allocator: lower maxMemory, or set budget.device a little lower",
   },
   {
     // accelerate: utils/modeling.py, big_modeling.py; transformers: modeling_utils.py
     kind: "weights-do-not-fit",
     status: "oom",
-    pattern: /We need an `offload_dir` to dispatch this model|had weights offloaded to the disk|dispatched on the CPU or the disk/,
-    advice: "the weights do not fit on the devices and the host: raise maxMemory, set offloadFolder, or use more devices",
+    pattern:
+      /We need an `offload_dir` to dispatch this model|had weights offloaded to the disk|dispatched on the CPU or the disk/,
+    advice:
+      "the weights do not fit on the devices and the host: raise maxMemory, set offloadFolder, or use more devices",
   },
   {
     // torch <= 2.0, >= 2.1, bitsandbytes (csrc/ops.cu: "Error out of memory at line"), HIP
     kind: "device-oom",
     status: "oom",
-    pattern: /(CUDA|HIP) out of memory|(CUDA|HIP) error: out of memory|cudaErrorMemoryAllocation|Error out of memory at line|\bOutOfMemoryError\b/,
+    pattern:
+      /(CUDA|HIP) out of memory|(CUDA|HIP) error: out of memory|cudaErrorMemoryAllocation|Error out of memory at line|\bOutOfMemoryError\b/,
     advice: LESS,
   },
   {
     kind: "device-oom",
     status: "oom",
-    pattern: /can't allocate memory|not enough memory: you tried to allocate|std::bad_alloc|\bMemoryError\b|Cannot allocate memory|unable to mmap|unable to allocate/i,
+    pattern:
+      /can't allocate memory|not enough memory: you tried to allocate|std::bad_alloc|\bMemoryError\b|Cannot allocate memory|unable to mmap|unable to allocate/i,
     advice: LESS,
   },
   {
     kind: "shm-full",
     status: "host-oom",
-    pattern: /(return code = |exitcode *: )-7\b|Signal 7 \(SIGBUS\)|Bus error|SIGBUS|unable to (open|resize|write to)[^\n]*(\/torch_|shared memory)|insufficient shared memory/i,
-    advice: "/dev/shm is too small for the ranks' shared buffers: in a container, raise it (docker run --shm-size=16g)",
+    pattern:
+      /(return code = |exitcode *: )-7\b|Signal 7 \(SIGBUS\)|Bus error|SIGBUS|unable to (open|resize|write to)[^\n]*(\/torch_|shared memory)|insufficient shared memory/i,
+    advice:
+      "/dev/shm is too small for the ranks' shared buffers: in a container, raise it (docker run --shm-size=16g)",
   },
   {
     kind: "port-taken",
@@ -88,7 +98,8 @@ const RULES: readonly Rule[] = [
     kind: "illegal-memory-access",
     status: "crashed",
     pattern: /an illegal memory access was encountered/i,
-    advice: "a fused kernel wrote past its workspace, which is sized for the first batch and maxOutTokens: raise maxOutTokens, or set kernelInject: false",
+    advice:
+      "a fused kernel wrote past its workspace, which is sized for the first batch and maxOutTokens: raise maxOutTokens, or set kernelInject: false",
   },
   {
     kind: "kernel-error",
@@ -117,7 +128,9 @@ const RULES: readonly Rule[] = [
 ];
 
 /** The failure that a text names, and the status that follows from it; null when it names none. */
-export function failureOf(text: string): { readonly failure: Failure; readonly status: CellStatus } | null {
+export function failureOf(
+  text: string,
+): { readonly failure: Failure; readonly status: CellStatus } | null {
   const rule = RULES.find(({ pattern }) => pattern.test(text));
   if (rule === undefined) return null;
   const { kind, status, advice } = rule;
@@ -132,18 +145,27 @@ export function failureOf(text: string): { readonly failure: Failure; readonly s
 export const KILLED: { readonly suspected: Failure; readonly certain: Failure } = {
   suspected: {
     kind: "host-oom",
-    advice: "where nobody sent it, the kernel killed it for want of host memory: see dmesg, and lower what the ranks hold on the host",
+    advice:
+      "where nobody sent it, the kernel killed it for want of host memory: see dmesg, and lower what the ranks hold on the host",
   },
   certain: {
     kind: "host-oom",
-    advice: "the host ran out of memory: use fewer ranks, pinMemory: false, or presharded weights; stowage plan shows what needs it",
+    advice:
+      "the host ran out of memory: use fewer ranks, pinMemory: false, or presharded weights; stowage plan shows what needs it",
   },
 };
 
 /** Texts by which launchers tell that a rank was killed. */
-export const KILLED_REGEXP = /(return code = |exitcode *: )-9\b|Signal 9 \(SIGKILL\)|<Signals\.SIGKILL: 9>/;
+export const KILLED_REGEXP =
+  /(return code = |exitcode *: )-9\b|Signal 9 \(SIGKILL\)|<Signals\.SIGKILL: 9>/;
 
-const UNITS: Readonly<Record<string, number>> = { bytes: 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30, TiB: 2 ** 40 };
+const UNITS: Readonly<Record<string, number>> = {
+  bytes: 1,
+  KiB: 2 ** 10,
+  MiB: 2 ** 20,
+  GiB: 2 ** 30,
+  TiB: 2 ** 40,
+};
 
 /** torch says what it asked for and what it had reserved and not in use: more of that than it asked for, yet in pieces. */
 function isFragmented(text: string): boolean {

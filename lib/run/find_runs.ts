@@ -11,16 +11,22 @@ export interface FoundRun {
 }
 
 /** Run folders, the newest first; a folder whose journal cannot be read or names no pipeline is left out. */
-export function findRuns(outDir: string): FoundRun[] {
-  return [...eachRun(outDir)];
-}
-
-/** The newest run of a pipeline, by its name. What it can give is decided cell by cell. */
-export function newestRun(outDir: string, pipelineName: string): FoundRun | null {
+export function findRuns(
+  outDir: string,
+  { pipelineName, limit = Infinity }: {
+    /** Only runs of this pipeline. */
+    readonly pipelineName?: string;
+    /** Most runs to find. */
+    readonly limit?: number;
+  } = {},
+): FoundRun[] {
+  const found: FoundRun[] = [];
   for (const run of eachRun(outDir)) {
-    if (run.state.run?.pipeline.name === pipelineName) return run;
+    if (found.length >= limit) break;
+    const name = run.state.run?.pipeline.name;
+    if (pipelineName === undefined || name === pipelineName) found.push(run);
   }
-  return null;
+  return found;
 }
 
 function* eachRun(outDir: string): Generator<FoundRun> {

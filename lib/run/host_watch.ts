@@ -45,7 +45,8 @@ export class HostWatch {
     const bytes = treeBytes(this.#leader, this.#token);
     this.#peakTreeBytes = Math.max(bytes, this.#peakTreeBytes ?? 0);
     if (bytes <= this.#capBytes) return null;
-    const message = `the processes of the session held ${bytes} bytes of the host's ${this.#capBytes}`;
+    const message =
+      `the processes of the session held ${bytes} bytes of the host's ${this.#capBytes}`;
     return { kind: "host", message };
   }
 

@@ -97,7 +97,10 @@ export function foldJournal(records: readonly JournalRecord[]): JournalState {
         break;
       case "session":
         openSessions.set(record.token, record);
-        attempts.set(record.sessionId, Math.max(record.attempt, attempts.get(record.sessionId) ?? 0));
+        attempts.set(
+          record.sessionId,
+          Math.max(record.attempt, attempts.get(record.sessionId) ?? 0),
+        );
         break;
       case "session-ended":
         openSessions.delete(record.token);

@@ -4,7 +4,7 @@ import { type Failure, failureOf, KILLED, KILLED_REGEXP } from "./failure_kinds.
 import type { HostWatchReport } from "./host_watch.ts";
 import { measure, type MeasuredCell, type RankReport } from "./measure.ts";
 import type { CellStatus, Measurement } from "./protocol.ts";
-import type { RankState, Ranks } from "./ranks.ts";
+import type { Ranks, RankState } from "./ranks.ts";
 
 /** What became of a cell. */
 export interface CellOutcome {
@@ -94,8 +94,12 @@ function death(
 }
 
 /** Whether the host had so little left that a kill was the kernel's. */
-function wasShort({ kernelKills, leastAvailableBytes }: HostWatchReport, hostBytes: number): boolean {
-  return kernelKills > 0 || (leastAvailableBytes !== null && leastAvailableBytes < 0.05 * hostBytes);
+function wasShort(
+  { kernelKills, leastAvailableBytes }: HostWatchReport,
+  hostBytes: number,
+): boolean {
+  return kernelKills > 0 ||
+    (leastAvailableBytes !== null && leastAvailableBytes < 0.05 * hostBytes);
 }
 
 /** The last line of a log that names an error, or else its last line. */

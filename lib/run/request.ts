@@ -48,5 +48,11 @@ export function workerCell(
   { id, batchSize, promptTokens, newTokens }: PlanCell,
   benchmark?: WorkerCell["benchmark"],
 ): WorkerCell {
-  return { id, batchSize, promptTokens, newTokens, ...(benchmark === undefined ? {} : { benchmark }) };
+  return {
+    id,
+    batchSize,
+    promptTokens,
+    newTokens,
+    ...(benchmark === undefined ? {} : { benchmark }),
+  };
 }

@@ -5,13 +5,16 @@ import { DiagnosticError } from "../diagnostics/diagnostic.ts";
 import { notARun } from "../diagnostics/messages/run.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { EarlierRun, Rerun } from "./decide.ts";
-import { newestRun } from "./find_runs.ts";
+import { findRuns } from "./find_runs.ts";
 import { JOURNAL_FILE, readJournal } from "./journal.ts";
 import { foldJournal, type JournalState } from "./journal_records.ts";
 import { PLAN_FILE } from "./run_store.ts";
 
+/** Older runs are not looked at: reading their journals would take longer than it may save. */
+const MOST_RUNS = 50;
+
 /**
- * The run that goes on, or else the newest run of the pipeline in the folder of runs; null when there is none.
+ * The run that goes on, or else the runs of the pipeline in the folder of runs, the newest first.
  *
  * @throws DiagnosticError (STW513) when the folder that is to go on holds no run.
  */
@@ -22,14 +25,13 @@ export function findEarlier(
     readonly outDir?: string;
     readonly rerun?: Rerun;
   },
-): EarlierRun | null {
+): EarlierRun[] {
   if (resume !== undefined) {
-    return { folder: resume, state: readState(resume), plan: () => plan, isThis: true };
+    return [{ folder: resume, state: readState(resume), plan: () => plan, isThis: true }];
   }
-  if (rerun === "all") return null;
-  const found = newestRun(outDir, plan.pipeline.name);
-  if (found === null) return null;
-  return { ...found, plan: () => readPlan(found.folder), isThis: false };
+  if (rerun === "all") return [];
+  return findRuns(outDir, { pipelineName: plan.pipeline.name, limit: MOST_RUNS })
+    .map((found) => ({ ...found, plan: () => readPlan(found.folder), isThis: false }));
 }
 
 /** What the journal of a run comes to. Throws DiagnosticError (STW513) when there is none. */

@@ -4,13 +4,14 @@
  * cell in flight, and the same call with the folder goes on from there.
  */
 import { reasonOf as errorText } from "../catalog/json_file.ts";
-import { DiagnosticError, type Diagnostic, type Outcome } from "../diagnostics/diagnostic.ts";
+import { type Diagnostic, DiagnosticError, type Outcome } from "../diagnostics/diagnostic.ts";
 import { leftoversEnded, nothingToRun, runFolderFailed } from "../diagnostics/messages/run.ts";
 import type { Plan, PlanCell } from "../plan/plan.ts";
 import type { PredictedOom } from "../plan/selection.ts";
 import { VERSION } from "../version.ts";
 import { WORKERS_DIRECTORY } from "../workers/directory.ts";
-import { decideCells, type Decision, type EarlierRun, type Rerun } from "./decide.ts";
+import { decideCells, type Decision, type Rerun } from "./decide.ts";
+import type { Limits } from "./conversation.ts";
 import { examine, type HostFacts, visibleGpus } from "./host.ts";
 import { JOURNAL_VERSION } from "./journal_records.ts";
 import { endLeftovers, findLeftovers } from "./leftovers.ts";
@@ -47,6 +48,24 @@ export interface RunOptions {
   readonly signal?: AbortSignal;
 }
 
+/** What a run finds around it; tests bring their own. */
+export interface Surroundings {
+  readonly examine: () => Promise<HostFacts>;
+  readonly findEnvironment: typeof findEnvironment;
+  readonly prepareCheckpoints: typeof prepareCheckpoints;
+  /** Folder of the worker scripts, absolute. */
+  readonly workersDirectory: string;
+  /** Limits of sessions that beat the usual ones. */
+  readonly limits?: Partial<Limits>;
+}
+
+const REAL: Surroundings = {
+  examine,
+  findEnvironment,
+  prepareCheckpoints,
+  workersDirectory: WORKERS_DIRECTORY,
+};
+
 /**
  * Runs a plan to its end.
  *
@@ -54,23 +73,31 @@ export interface RunOptions {
  * host lacks the hardware (STW502), the Python environment (STW4xx) or the checkpoint (STW504) cannot be made, the folder
  * cannot be written (STW506) or another engine has it (STW511). A journal that cannot be written ends it (STW512).
  */
-export async function run(plan: Plan, options: RunOptions = {}): Promise<Outcome<Results>> {
+export async function run(
+  plan: Plan,
+  options: RunOptions = {},
+  surroundings: Surroundings = REAL,
+): Promise<Outcome<Results>> {
   try {
-    return await runPlan(plan, options);
+    return await runPlan(plan, options, surroundings);
   } catch (error) {
     if (error instanceof DiagnosticError) return { diagnostics: error.diagnostics };
     throw error;
   }
 }
 
-async function runPlan(plan: Plan, options: RunOptions): Promise<Outcome<Results>> {
+async function runPlan(
+  plan: Plan,
+  options: RunOptions,
+  around: Surroundings,
+): Promise<Outcome<Results>> {
   const tell = (progress: Progress) => options.onProgress?.(progress);
   const setup = {
     say: (text: string) => tell({ kind: "note", text }),
     ...(options.signal === undefined ? {} : { signal: options.signal }),
   };
   const choices = choicesOf(plan, options);
-  const facts = await examine();
+  const facts = await around.examine();
   const gpus = visibleGpus(facts.gpus, Deno.env.get("CUDA_VISIBLE_DEVICES"));
   const obstacles = obstaclesOf(plan, gpus);
   if (obstacles.length > 0) return { diagnostics: obstacles };
@@ -83,10 +110,10 @@ async function runPlan(plan: Plan, options: RunOptions): Promise<Outcome<Results
   const toRun = decisions.filter(({ action }) => action === "run").map(({ cell }) => cell);
   tell({ kind: "decided", decisions });
 
-  const environment = await findEnvironment(plan, choices, setup);
+  const environment = await around.findEnvironment(plan, choices, setup);
   if (environment.value === undefined) return { diagnostics: environment.diagnostics };
   const { python, extensionsDirectory } = environment.value;
-  const checkpoints = await prepareCheckpoints(plan, toRun, python, setup);
+  const checkpoints = await around.prepareCheckpoints(plan, toRun, python, setup);
   if (checkpoints.value === undefined) return { diagnostics: checkpoints.diagnostics };
 
   const reasons = new Map(decisions.map(({ cell, reason }) => [cell.id, reason]));
@@ -98,7 +125,12 @@ async function runPlan(plan: Plan, options: RunOptions): Promise<Outcome<Results
   try {
     tell({ kind: "folder", folder: store.folder });
     const cleared = await clearLeftovers();
-    begin(store, chosen, decisions, { earlier, facts, python, choices });
+    begin(store, chosen, decisions, {
+      facts,
+      python,
+      choices,
+      isResumed: options.resume !== undefined,
+    });
     const runFacts: RunFacts = {
       folder: store.folder,
       startedAt: store.before.run?.time ?? new Date().toISOString(),
@@ -113,7 +145,7 @@ async function runPlan(plan: Plan, options: RunOptions): Promise<Outcome<Results
       checkpoints: checkpoints.value,
       host: {
         python,
-        workersDirectory: WORKERS_DIRECTORY,
+        workersDirectory: around.workersDirectory,
         extensionsDirectory,
         runFolder: store.folder,
         gpus: gpus.map(({ index }) => index),
@@ -122,7 +154,10 @@ async function runPlan(plan: Plan, options: RunOptions): Promise<Outcome<Results
       },
       store,
       facts: runFacts,
-      options,
+      options: {
+        ...options,
+        ...(around.limits === undefined ? {} : { limits: around.limits }),
+      },
     });
     const results = store.finish(chosen, idsOf(toRun), {
       ...runFacts,
@@ -151,9 +186,7 @@ function choicesOf(plan: Plan, options: RunOptions): RunChoices {
 
 function openStore(plan: Plan, { resume, outDir = "runs" }: RunOptions): RunStore {
   try {
-    return resume === undefined
-      ? RunStore.create(outDir, plan, new Date())
-      : RunStore.open(resume);
+    return resume === undefined ? RunStore.create(outDir, plan, new Date()) : RunStore.open(resume);
   } catch (error) {
     if (error instanceof DiagnosticError) throw error;
     const diagnostic = runFolderFailed({ folder: resume ?? outDir, reason: errorText(error) });
@@ -166,8 +199,8 @@ function begin(
   store: RunStore,
   plan: Plan,
   decisions: readonly Decision[],
-  { earlier, facts, python, choices }: {
-    readonly earlier: EarlierRun | null;
+  { facts, python, choices, isResumed }: {
+    readonly isResumed: boolean;
     readonly facts: HostFacts;
     readonly python: string;
     readonly choices: RunChoices;
@@ -187,16 +220,15 @@ function begin(
   });
   for (const { cell, outcome } of decisions) {
     if (outcome === undefined) continue;
-    if (earlier?.isThis) store.keep(cell, outcome);
+    if (isResumed) store.keep(cell, outcome);
     else store.note(cell, outcome);
   }
 }
 
 async function clearLeftovers(): Promise<Diagnostic[]> {
-  const leftovers = findLeftovers();
-  if (leftovers.length === 0) return [];
-  await endLeftovers(leftovers);
-  const processes = leftovers.map(({ entry, command }) => `${entry.pid} (${command})`);
+  const ended = await endLeftovers(findLeftovers());
+  if (ended.length === 0) return [];
+  const processes = ended.map(({ entry, command }) => `${entry.pid} (${command})`);
   return [leftoversEnded({ processes })];
 }
 

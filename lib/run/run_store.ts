@@ -121,8 +121,7 @@ export class RunStore {
       launches: (attempt, token) =>
         this.append({ record: "session", time: now(), sessionId, attempt, token }),
       ended: (token) => this.append({ record: "session-ended", time: now(), token }),
-      starts: ({ id: cellId, key }) =>
-        this.append({ record: "started", time: now(), cellId, key }),
+      starts: ({ id: cellId, key }) => this.append({ record: "started", time: now(), cellId, key }),
       died: ({ id: cellId, key }, message) => {
         this.append({ record: "died", time: now(), cellId, key, message });
         const deaths = (this.#deaths.get(cellId) ?? 0) + 1;

@@ -3,6 +3,7 @@ import type { Diagnostic } from "../diagnostics/diagnostic.ts";
 import { launchFailed } from "../diagnostics/messages/run.ts";
 import type { Plan, PlanCell, PlanSession } from "../plan/plan.ts";
 import { type CellQueue, ListQueue } from "./cell_queue.ts";
+import type { Limits } from "./conversation.ts";
 import type { CellOutcome } from "./outcome.ts";
 import type { Progress } from "./progress.ts";
 import type { RunFacts } from "./results.ts";
@@ -21,6 +22,7 @@ export interface Service {
   readonly facts: RunFacts;
   readonly options: {
     readonly sessionSeconds?: number;
+    readonly limits?: Partial<Limits>;
     readonly onProgress?: (progress: Progress) => void;
     readonly signal?: AbortSignal;
   };
@@ -29,11 +31,12 @@ export interface Service {
 /** Serves them all, or until the signal. @returns What went wrong beside the cells. */
 export async function serveSessions(service: Service): Promise<Diagnostic[]> {
   const warnings: Diagnostic[] = [];
+  const total = service.cells.length + service.store.size;
   const wanted = new Map(service.cells.map((cell) => [cell.id, cell]));
   for (const session of service.plan.sessions) {
     if (service.options.signal?.aborted) break;
     const cells = session.cellIds.flatMap((id) => wanted.get(id) ?? []);
-    if (cells.length > 0) warnings.push(...await serveOne(service, session, cells));
+    if (cells.length > 0) warnings.push(...await serveOne(service, session, cells, total));
   }
   return warnings;
 }
@@ -42,9 +45,9 @@ async function serveOne(
   service: Service,
   session: PlanSession,
   cells: readonly PlanCell[],
+  total: number,
 ): Promise<Diagnostic[]> {
   const { plan, store, options } = service;
-  const total = service.cells.length + store.size;
   const toRun = new Set(service.cells.map(({ id }) => id));
   const queue = new ListQueue(cells);
   function settle(cell: PlanCell, outcome: CellOutcome, logPath: string | null): void {
@@ -59,9 +62,11 @@ async function serveOne(
       plan,
       session,
       queue,
-      checkpoint: plan.model.weightsPath ?? service.checkpoints.get(cells[0]?.strategy.dtype ?? "") ?? null,
+      checkpoint: plan.model.weightsPath ??
+        service.checkpoints.get(cells[0]?.strategy.dtype ?? "") ?? null,
       host: service.host,
       journal: store.sessionJournal(session.id),
+      ...(options.limits === undefined ? {} : { limits: options.limits }),
       signal: clock.signal,
       onEvent: (event) => options.onProgress?.({ kind: "event", session, event }),
       onStart: (cell) => options.onProgress?.({ kind: "cell", session, cell }),

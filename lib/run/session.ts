@@ -113,7 +113,9 @@ export async function runSession(request: SessionRequest): Promise<PlanCell | nu
     fruitless = served > 0 || cell !== null ? 0 : fruitless + 1;
     if (fruitless < FRUITLESS_ATTEMPTS) continue;
     const message = "the worker ended before it started a cell";
-    for (const left of queue.rest()) settle(left, { status: "crashed", measurement: null, message });
+    for (const left of queue.rest()) {
+      settle(left, { status: "crashed", measurement: null, message });
+    }
   }
   return null;
 }
@@ -204,7 +206,10 @@ function limitsOf({ plan, session, limits }: SessionRequest): Limits {
   const predicted = plan.cells.filter(({ id }) => ids.has(id))
     .map(({ prediction }) => prediction.time?.loadSeconds.high ?? 0);
   return {
-    loadSeconds: predicted.reduce((most, seconds) => Math.max(most, 3 * seconds), LEAST_LOAD_SECONDS),
+    loadSeconds: predicted.reduce(
+      (most, seconds) => Math.max(most, 3 * seconds),
+      LEAST_LOAD_SECONDS,
+    ),
     cellSeconds: plan.benchmark.timeoutSeconds,
     silenceSeconds: 60,
     agreeSeconds: 5,
@@ -248,4 +253,3 @@ function freePort(): number {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   return listener.addr.port;
 }
-

@@ -2,7 +2,14 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { LOG_BYTES } from "../../lib/run/process_output.ts";
-import { processesWith, type Ran, runs, runScript, type ScriptOptions, statuses } from "./scripted.ts";
+import {
+  processesWith,
+  type Ran,
+  runs,
+  runScript,
+  type ScriptOptions,
+  statuses,
+} from "./scripted.ts";
 
 /** Runs a script, and looks that none of its processes is left. */
 async function inject(ids: readonly string[], options: ScriptOptions = {}): Promise<Ran> {

@@ -31,7 +31,10 @@ Deno.test("an out-of-memory of every rank is survived like that of one", async (
 Deno.test("a rank that is never ready again after an out-of-memory costs a restart, not a cell", async () => {
   const ran = await runScript(["oom-stuck/1", "ok/2"], { limits: { agreeSeconds: 0.5 } });
   assert.deepEqual(statuses(ran), { "oom-stuck/1": "oom", "ok/2": "ok" });
-  assert.deepEqual(ran.journal.filter((line) => line.startsWith("launch")), ["launch 1", "launch 2"]);
+  assert.deepEqual(ran.journal.filter((line) => line.startsWith("launch")), [
+    "launch 1",
+    "launch 2",
+  ]);
 });
 
 Deno.test("a crash is tried once more after all others, then recorded and left", async () => {
@@ -69,7 +72,10 @@ Deno.test("one rank that survives alone does not: the others wait for it in a co
   const options = { worldSize: 2, limits: { agreeSeconds: 0.5 } };
   const ran = await runScript(["oom-one-rank-lives/1", "ok/2"], options);
   assert.deepEqual(statuses(ran), { "oom-one-rank-lives/1": "oom", "ok/2": "ok" });
-  assert.deepEqual(ran.journal.filter((line) => line.startsWith("launch")), ["launch 1", "launch 2"]);
+  assert.deepEqual(ran.journal.filter((line) => line.startsWith("launch")), [
+    "launch 1",
+    "launch 2",
+  ]);
 });
 
 Deno.test("an out-of-memory that only the log tells is one", async () => {

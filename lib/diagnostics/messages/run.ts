@@ -123,16 +123,18 @@ export const runLocked: MessageKind<{ folder: string; holder: string }> = messag
   help: () => "wait for it to end, or stop it",
 });
 
-export const journalFailed: MessageKind<{ path: string; reason: string; folder: string }> = message({
-  code: "STW512",
-  title: "Journal could not be written",
-  explanation:
-    "Every cell is noted in the journal of the run before it starts and after its result is known, and the run does not go " +
-    "on without that: a result that nothing remembers would be measured again. What was written before is whole, and " +
-    "the run can go on when there is space again.",
-  message: ({ path, reason }) => `Cannot write "${path}": ${reason}`,
-  help: ({ folder }) => `free some space, then go on with: stowage resume ${folder}`,
-});
+export const journalFailed: MessageKind<{ path: string; reason: string; folder: string }> = message(
+  {
+    code: "STW512",
+    title: "Journal could not be written",
+    explanation:
+      "Every cell is noted in the journal of the run before it starts and after its result is known, and the run does not go " +
+      "on without that: a result that nothing remembers would be measured again. What was written before is whole, and " +
+      "the run can go on when there is space again.",
+    message: ({ path, reason }) => `Cannot write "${path}": ${reason}`,
+    help: ({ folder }) => `free some space, then go on with: stowage resume ${folder}`,
+  },
+);
 
 export const notARun: MessageKind<{ folder: string; reason: string }> = message({
   code: "STW513",
@@ -164,5 +166,7 @@ export const cellUnknown: MessageKind<{ word: string; suggestion?: string }> = m
     "prints it.",
   message: ({ word }) => `There is no cell "${word}" to run again`,
   help: ({ suggestion }) =>
-    suggestion === undefined ? "use all, failed or the id of a cell" : `did you mean "${suggestion}"?`,
+    suggestion === undefined
+      ? "use all, failed or the id of a cell"
+      : `did you mean "${suggestion}"?`,
 });
