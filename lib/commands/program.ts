@@ -8,6 +8,7 @@ import { declareExplain } from "./declare/explain.ts";
 import { declareLs } from "./declare/ls.ts";
 import { declarePlan } from "./declare/plan.ts";
 import { declareReport } from "./declare/report.ts";
+import { declareResume } from "./declare/resume.ts";
 import { declareRun } from "./declare/run.ts";
 import { declareSchema } from "./declare/schema.ts";
 import { declareValidate } from "./declare/validate.ts";
@@ -16,6 +17,7 @@ import type { Action, Declare } from "./declare/words.ts";
 /** In the order in which help lists them. */
 const DECLARATIONS: readonly Declare[] = [
   declareRun,
+  declareResume,
   declarePlan,
   declareCheck,
   declareExplain,

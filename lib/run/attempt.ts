@@ -66,8 +66,6 @@ export async function runAttempt(
 
   function readEvents(): void {
     for (const event of reader.read()) {
-      // What a cell that is over has printed must not explain the end of the next one.
-      if (event.event === "cell_started" && event.rank === 0) child.forgetOutput();
       conversation.note(event, performance.now());
       request.onEvent(event);
     }
@@ -77,9 +75,12 @@ export async function runAttempt(
   try {
     while (!isOver) {
       readEvents();
+      const before = conversation.cell;
       stopped = request.signal?.aborted
         ? { kind: "interrupted" }
         : conversation.step(performance.now()) ?? host.look(performance.now());
+      // What a cell that is over has printed must not explain the end of the next one.
+      if (conversation.cell !== before) child.forgetOutput();
       if (stopped !== null) break;
       await watch.wait(POLL_MS);
     }

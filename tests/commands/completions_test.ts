@@ -22,7 +22,7 @@ Deno.test("bash offers commands, options and choices", async () => {
   const { stdout: script } = await say("completions", "bash");
   const cases: readonly (readonly [words: readonly string[], offers: string])[] = [
     [["stowage", "pl"], "plan"],
-    [["stowage", "ls", ""], "models hardware stacks"],
+    [["stowage", "ls", ""], "models hardware stacks runs"],
     [["stowage", "plan", "a.yaml", "--fo"], "--format"],
     [["stowage", "plan", "--format", "j"], "json jsonl"],
     [["stowage", "check", "--format", ""], "table json"],

@@ -175,6 +175,15 @@ export const samples: Samples = {
     launchFailed: { session: "ds-zero", reason: "no such program" },
     resultsNotWritten: { path: "runs/bloom/results.json", reason: "the disk is full" },
     detectedNeedsPython: {},
+    runLocked: { folder: "runs/bloom", holder: "process 12" },
+    journalFailed: {
+      path: "runs/bloom/journal.jsonl",
+      reason: "the disk is full",
+      folder: "runs/bloom",
+    },
+    notARun: { folder: "runs", reason: "no such file" },
+    leftoversEnded: { processes: ["12 (python worker.py)"] },
+    cellUnknown: { word: "al", suggestion: "all" },
   },
   bug: {
     unforeseen: {

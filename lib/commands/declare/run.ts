@@ -1,16 +1,19 @@
 import { type Command, Option } from "commander";
+import { execution, executionOptions } from "./execution.ts";
 import { type Action, command, formatOption, given, output, outputOption } from "./words.ts";
 
 /** Declares the command. */
 export function declareRun(program: Command, action: Action): void {
-  command(program, "run", {
+  const run = command(program, "run", {
     summary: "run the cells of a pipeline or of a saved plan, and compare",
     description:
       "Plans the pipeline, prepares the Python environment and the weights where they are missing, launches the " +
       "workers session by session, and prints and writes what was measured beside what was predicted.\n\n" +
       "Cells that are predicted to run out of memory are skipped unless the pipeline or --predicted-oom says " +
       "otherwise. An out-of-memory is a result, not a failure. On a host without the declared hardware the plan is " +
-      "printed and nothing is launched.",
+      "printed and nothing is launched.\n\n" +
+      "Results of earlier runs of the same pipeline are taken over where everything that decides them is the same, and " +
+      "every cell says why it runs. A run that was ended can go on: stowage resume RUN.",
     examples: [
       ["stowage pipelines/tiny.yaml", "Run a pipeline; the word run may be left out"],
       ["stowage run plan.json", "Run exactly what plan --out has saved"],
@@ -34,22 +37,23 @@ export function declareRun(program: Command, action: Action): void {
       new Option("--predicted-oom <action>", "what to do with cells predicted to run out of memory")
         .choices(["skip", "run", "only"]),
     )
-    .addOption(
-      new Option("--fail-on <condition>", "exit 1 when a prediction of OOM was wrong")
-        .choices(["mismatch"]),
-    )
+    .option("--verify-oom", "also run the cells predicted to run out of memory, to prove them")
+    .option("--fresh", "take nothing over from earlier runs");
+  executionOptions(run)
     .addOption(outputOption())
     .addOption(formatOption())
     .action(action(async (common, [file = ""], flags) => {
       const { runCommand } = await import("../run.ts");
-      const { outDir = "runs", python, stack, torchIndex, predictedOom, failOn } = flags;
+      const { outDir = "runs", python, stack, torchIndex, verifyOom, fresh } = flags;
+      const predictedOom = flags.predictedOom ?? (verifyOom ? "run" as const : undefined);
       return runCommand({
         ...common,
         ...output(flags),
+        ...execution(flags),
         ...given({ python, stack, torchIndex, predictedOom }),
+        ...(fresh ? { rerun: "all" } : {}),
         file,
         outDir,
-        failOnMismatch: failOn === "mismatch",
       });
     }));
 }

@@ -19,6 +19,11 @@ export interface Flags {
   torchIndex?: string;
   stack?: string;
   predictedOom?: "skip" | "run" | "only";
+  verifyOom?: boolean;
+  rerun?: string;
+  fresh?: boolean;
+  timeLimit?: number;
+  sessionTimeLimit?: number;
   failOn?: "mismatch";
 }
 

@@ -120,7 +120,7 @@ export const runLocked: MessageKind<{ folder: string; holder: string }> = messag
     "One engine at a time works in a run folder: it holds a lock on run.lock, which the system releases when the " +
     "engine ends, however it ends. A lock therefore never has to be removed by hand.",
   message: ({ folder, holder }) => `Run "${folder}" is in use by ${holder}`,
-  help: () => "wait for it to end, or stop it",
+  help: () => "Wait for it to end, or stop it",
 });
 
 export const journalFailed: MessageKind<{ path: string; reason: string; folder: string }> = message(
@@ -132,7 +132,7 @@ export const journalFailed: MessageKind<{ path: string; reason: string; folder: 
       "on without that: a result that nothing remembers would be measured again. What was written before is whole, and " +
       "the run can go on when there is space again.",
     message: ({ path, reason }) => `Cannot write "${path}": ${reason}`,
-    help: ({ folder }) => `free some space, then go on with: stowage resume ${folder}`,
+    help: ({ folder }) => `Free some space, then go on with: stowage resume ${folder}`,
   },
 );
 
@@ -143,7 +143,7 @@ export const notARun: MessageKind<{ folder: string; reason: string }> = message(
     "A run folder has a journal (journal.jsonl) and the plan (plan.json) that it runs. Folders of runs are listed by " +
     "ls runs.",
   message: ({ folder, reason }) => `Folder "${folder}" holds no run: ${reason}`,
-  help: () => "see the runs with: stowage ls runs",
+  help: () => "See the runs with: stowage ls runs",
 });
 
 export const leftoversEnded: MessageKind<{ processes: readonly string[] }> = message({
@@ -167,6 +167,6 @@ export const cellUnknown: MessageKind<{ word: string; suggestion?: string }> = m
   message: ({ word }) => `There is no cell "${word}" to run again`,
   help: ({ suggestion }) =>
     suggestion === undefined
-      ? "use all, failed or the id of a cell"
-      : `did you mean "${suggestion}"?`,
+      ? "Use all, failed or the id of a cell"
+      : `Did you mean "${suggestion}"?`,
 });

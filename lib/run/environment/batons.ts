@@ -32,12 +32,17 @@ function isOpenSomewhere(path: string): boolean {
 }
 
 function hasOpen(descriptors: string, path: string): boolean {
+  let names: string[];
   try {
-    for (const { name } of Deno.readDirSync(descriptors)) {
-      if (Deno.readLinkSync(`${descriptors}/${name}`) === path) return true;
-    }
+    names = Array.from(Deno.readDirSync(descriptors), ({ name }) => name);
   } catch {
-    // Ended meanwhile, or another user's, who cannot be at work in this folder.
+    return false; // ended meanwhile, or another user's, who cannot be at work in this folder
   }
-  return false;
+  return names.some((name) => {
+    try {
+      return Deno.readLinkSync(`${descriptors}/${name}`) === path;
+    } catch {
+      return false; // closed since the listing: the others still count
+    }
+  });
 }
