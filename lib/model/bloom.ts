@@ -2,6 +2,7 @@
 import type { Outcome } from "../diagnostics/diagnostic.ts";
 import { impossibleConfig } from "../diagnostics/messages/plan.ts";
 import type { HfConfig } from "../language/pipeline.ts";
+import { forward2022 } from "./bloom_2022.ts";
 import { blockName, forward } from "./bloom_forward.ts";
 import { positiveInteger } from "./config.ts";
 import type { ModelFamily, ModelShape } from "./family.ts";
@@ -72,6 +73,9 @@ export const bloom: ModelFamily = {
   blockName,
   shape,
   modules,
-  forward,
+  forward(shape, pass, execution, torch) {
+    const isOld = torch.runtime.behaviours.has("bloom-tuple-cache");
+    return (isOld ? forward2022 : forward)(shape, pass, execution, torch);
+  },
   takesPositionIds: false,
 };

@@ -28,7 +28,13 @@ export function alibiOf(torch: Torch, heads: number, pass: ForwardPass): Placed 
   positions = torch.rebind(positions, "alibi.positions", tokens * 8);
   locals.push(torch.rebind(positions, "alibi.arange", tokens * 8, 2 * tokens * 8));
   const elements = tokens * heads;
-  const float = torch.mixed("alibi_float", elements * 4, tokens * 8, tokens * 4);
+  let float = torch.mixed("alibi_float", elements * 4, tokens * 8, tokens * 4);
+  if (torch.runtime.behaviours.has("bloom-tuple-cache")) {
+    // Once more by the attention mask.
+    const masked = torch.mixed("alibi_float", elements * 4, tokens * 8, tokens * 4);
+    torch.free(float);
+    float = masked;
+  }
   const { elementBytes } = torch.runtime;
   const bytes = elements * elementBytes;
   const handle = elementBytes === 4 ? float : torch.elementwise("alibi", bytes, elements * 4);

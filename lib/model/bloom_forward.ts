@@ -6,6 +6,7 @@
 import { alibiOf } from "./bloom_alibi.ts";
 import type { Execution, ForwardPass, Logits, ModelShape } from "./family.ts";
 import { keyLength } from "./family.ts";
+import { head } from "./bloom_head.ts";
 import { updateCache } from "./kv_cache.ts";
 import { causalMask, causalMaskInPlace } from "./masks.ts";
 import type { Placed, Torch } from "./torch.ts";
@@ -16,7 +17,7 @@ export function blockName(layer: number): string {
 }
 
 /** Sizes of one pass, in elements unless named bytes. */
-function sizes(shape: ModelShape, pass: ForwardPass, { runtime }: Torch) {
+export function sizes(shape: ModelShape, pass: ForwardPass, { runtime }: Torch) {
   const { batch, query, tensorParallel } = pass;
   const { elementBytes } = runtime;
   const heads = shape.heads / tensorParallel;
@@ -198,29 +199,4 @@ export function forward(
     pass,
     execution,
   );
-}
-
-/** lm_head over all positions, or the last one. */
-function head(
-  torch: Torch,
-  final: Placed,
-  shape: ModelShape,
-  pass: ForwardPass,
-  execution: Execution,
-): Logits {
-  const { elementBytes, behaviours } = torch.runtime;
-  const positions = behaviours.has("logits-of-all-positions") ? pass.query : 1;
-  const rows = pass.batch * positions;
-  torch.device = execution.deviceOf("lm_head");
-  const given = { ...final, bytes: rows * shape.hiddenSize * elementBytes };
-  const [moved] = torch.send("lm_head", [given], torch.device);
-  execution.enter("lm_head", given.bytes);
-  const inputs = execution.lmHeadSplit ? shape.hiddenSize / pass.tensorParallel : shape.hiddenSize;
-  const logits = torch.linearWithoutBias("logits", { rows, inputs, outputs: shape.vocabSize });
-  const bytes = rows * shape.vocabSize * elementBytes;
-  if (execution.lmHeadSplit) execution.allReduce(torch.device, bytes);
-  execution.leave("lm_head");
-  if (moved !== undefined) torch.free(moved);
-  torch.free(final.handle);
-  return { device: torch.device, handle: logits, bytes };
 }

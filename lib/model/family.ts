@@ -2,7 +2,7 @@
 import type { Outcome } from "../diagnostics/diagnostic.ts";
 import type { HfConfig } from "../language/pipeline.ts";
 import type { Module } from "./module.ts";
-import type { Torch } from "./torch.ts";
+import type { Placed, Torch } from "./torch.ts";
 
 /** The numbers of a decoder that every family has. */
 export interface ModelShape {
@@ -36,14 +36,8 @@ export function keyLength({ query, past, staticLength }: ForwardPass): number {
   return staticLength ?? past + query;
 }
 
-/** Keys and values of one layer. */
-export interface KvCache {
-  readonly key: number;
-  readonly value: number;
-  /** Bytes of each of the two. */
-  readonly bytes: number;
-  readonly device: number;
-}
+/** Keys and values of one layer: a tensor of each, or one projection that both are views of. */
+export type KvCache = readonly Placed[];
 
 /** How a strategy runs modules: where each executes, and what it does around them. */
 export interface Execution {
@@ -55,6 +49,8 @@ export interface Execution {
   leave(module: string): void;
   /** Sums `bytes` over the ranks that share a layer. */
   allReduce(device: number, bytes: number): void;
+  /** Device that the cache which a pass returns is sent to; undefined where it stays with its layers. */
+  readonly cacheHome?: number | undefined;
   /** Whether the head multiplies only this rank's part of the hidden size and sums the logits over the ranks. */
   readonly lmHeadSplit: boolean;
 }

@@ -4,7 +4,8 @@
  */
 import type { TraceSink } from "../trace/trace.ts";
 import type { Execution, ForwardPass, KvCache, ModelFamily, ModelShape } from "./family.ts";
-import { GreedyLoop } from "./loop.ts";
+import { type GenerationLoop, GreedyLoop } from "./loop.ts";
+import { GreedySearch } from "./loop_2022.ts";
 import type { Runtime } from "./runtime.ts";
 import { Torch } from "./torch.ts";
 
@@ -50,7 +51,8 @@ export function traceGenerate(
     // The last token is never fed back, so nothing caches it.
     staticLength: runtime.cache === "static" ? promptTokens + newTokens - 1 : undefined,
   });
-  const loop = new GreedyLoop(torch, family, shape, execution);
+  const Loop = runtime.behaviours.has("greedy-search") ? GreedySearch : GreedyLoop;
+  const loop: GenerationLoop = new Loop(torch, family, shape, execution);
 
   sink.beginPhase("prefill", 0);
   loop.begin(batch, promptTokens);

@@ -1,6 +1,6 @@
 /** What a layer's keys and values are kept in from one pass to the next. */
-import { type ForwardPass, keyLength } from "./family.ts";
-import type { Torch } from "./torch.ts";
+import { type ForwardPass, keyLength, type ModelShape } from "./family.ts";
+import type { Placed, Torch } from "./torch.ts";
 
 /**
  * `DynamicCache.update` and `StaticCache.update`. A dynamic cache concatenates, and lets go of the old tensor when the
@@ -17,22 +17,40 @@ export function updateCache(
   const bytes = pass.batch * keyLength(pass) * tokenBytes;
   const old = pass.cache[layer];
   if (pass.staticLength !== undefined) {
+    pass.cache[layer] = old ?? [
+      cacheTensor(torch, `h.${layer}.key`, bytes),
+      cacheTensor(torch, `h.${layer}.value`, bytes),
+    ];
     const added = 2 * pass.batch * pass.query * tokenBytes;
-    pass.cache[layer] = old ?? {
-      key: torch.tensor(`h.${layer}.key`, bytes, "kv"),
-      value: torch.tensor(`h.${layer}.value`, bytes, "kv"),
-      bytes,
-      device: torch.device,
-    };
-    torch.kernel("index_copy", added);
-    torch.kernel("index_copy", added);
+    torch.kernel("index_copy_key", added);
+    torch.kernel("index_copy_value", added);
     return;
   }
-  const key = torch.tensor(`h.${layer}.key`, bytes, "kv");
+  const key = cacheTensor(torch, `h.${layer}.key`, bytes);
   torch.kernel("cat_key", 2 * bytes);
-  if (old) torch.free(old.key);
-  const value = torch.tensor(`h.${layer}.value`, bytes, "kv");
+  if (old?.[0]) torch.free(old[0].handle);
+  const value = cacheTensor(torch, `h.${layer}.value`, bytes);
   torch.kernel("cat_value", 2 * bytes);
-  if (old) torch.free(old.value);
-  pass.cache[layer] = { key, value, bytes, device: torch.device };
+  if (old?.[1]) torch.free(old[1].handle);
+  pass.cache[layer] = [key, value];
+}
+
+/** A tensor of the cache on the device of the moment. */
+export function cacheTensor(torch: Torch, name: string, bytes: number): Placed {
+  return { handle: torch.tensor(name, bytes, "kv"), device: torch.device, bytes };
+}
+
+/** Replaces a growing cache by the one that `pass` would find. */
+export function growCache(torch: Torch, shape: ModelShape, pass: ForwardPass): void {
+  if (pass.staticLength !== undefined) return;
+  const { batch, past, tensorParallel, cache } = pass;
+  const tokenBytes = shape.kvHeads / tensorParallel * shape.headDim * torch.runtime.elementBytes;
+  for (const [layer, old] of cache.entries()) {
+    torch.device = old[0]?.device ?? torch.device;
+    torch.free(...old.map(({ handle }) => handle));
+    cache[layer] = [
+      cacheTensor(torch, `h.${layer}.key`, batch * past * tokenBytes),
+      cacheTensor(torch, `h.${layer}.value`, batch * past * tokenBytes),
+    ];
+  }
 }

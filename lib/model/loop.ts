@@ -1,13 +1,26 @@
 /** The tensors of the generation loop: ids, masks, positions, scores, and what keeps them alive. */
 import type { Execution, ForwardPass, KvCache, ModelFamily, ModelShape } from "./family.ts";
+import { growCache } from "./kv_cache.ts";
 import { type Scores, selectToken } from "./sample.ts";
 import type { Torch } from "./torch.ts";
 
 /** Bytes of a token id, a mask entry or a position. */
 const ID_BYTES = 8;
 
+/** A generation loop, whatever the version of the library. */
+export interface GenerationLoop {
+  /** From the call of `generate` to the first pass. */
+  begin(batch: number, promptTokens: number): void;
+  /** One pass and the token that comes of it. */
+  step(pass: ForwardPass): void;
+  /** Jumps to a later step, with the tensors that it would find. */
+  skipTo(pass: ForwardPass): void;
+  /** The names go out of scope; the ids that the caller gets are last. */
+  end(cache: readonly KvCache[]): void;
+}
+
 /** `GenerationMixin._sample`, step by step. */
-export class GreedyLoop {
+export class GreedyLoop implements GenerationLoop {
   readonly #torch: Torch;
   readonly #family: ModelFamily;
   readonly #shape: ModelShape;
@@ -33,7 +46,6 @@ export class GreedyLoop {
     this.#execution = execution;
   }
 
-  /** From the call of `generate` to the first pass. */
   begin(batch: number, promptTokens: number): void {
     const torch = this.#torch;
     this.#batch = batch;
@@ -58,7 +70,6 @@ export class GreedyLoop {
     }
   }
 
-  /** One pass and the token that comes of it. */
   step(pass: ForwardPass): void {
     const torch = this.#torch;
     torch.device = this.#execution.deviceOf("");
@@ -141,24 +152,12 @@ export class GreedyLoop {
     this.#tokens += 1;
   }
 
-  /** Jumps to a later step, with the tensors that it would find. */
-  skipTo({ past, cache, staticLength }: ForwardPass): void {
+  skipTo(pass: ForwardPass): void {
     const torch = this.#torch;
-    for (const [layer, old] of cache.entries()) {
-      if (staticLength !== undefined) break;
-      torch.device = old.device;
-      const bytes = old.bytes / (this.#tokens - 1) * past;
-      torch.free(old.key, old.value);
-      cache[layer] = {
-        key: torch.tensor(`h.${layer}.key`, bytes, "kv"),
-        value: torch.tensor(`h.${layer}.value`, bytes, "kv"),
-        bytes,
-        device: old.device,
-      };
-    }
+    growCache(torch, this.#shape, pass);
     torch.device = this.#execution.deviceOf("");
     torch.free(...this.#inputs.splice(0));
-    this.#tokens = past + 1;
+    this.#tokens = pass.past + 1;
     const bytes = this.#columnBytes(this.#tokens);
     this.#ids = this.#resize(this.#ids, "input_ids", bytes);
     this.#mask = this.#resize(this.#mask, "attention_mask", bytes);
@@ -171,12 +170,11 @@ export class GreedyLoop {
     return this.#torch.tensor(name, bytes);
   }
 
-  /** The names go out of scope; the ids that the caller gets are last. */
   end(cache: readonly KvCache[]): void {
     const { copy, processed } = this.#scores;
     this.#release(this.#mask, ...this.#inputs, this.#positions, this.#cachePosition);
     this.#release(copy, processed, ...this.#fixed);
-    for (const { key, value } of cache) this.#release(key, value);
+    for (const layer of cache) this.#release(...layer.map(({ handle }) => handle));
     this.#release(this.#ids, ...this.#given);
   }
 

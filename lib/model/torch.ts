@@ -3,7 +3,7 @@
  * included, for CPU or CUDA. Sizes are in bytes unless named otherwise.
  */
 import { Tape } from "../trace/tape.ts";
-import type { TraceSink } from "../trace/trace.ts";
+import type { Category, TraceSink } from "../trace/trace.ts";
 import type { Runtime } from "./runtime.ts";
 
 /** `_getWorkspaceSize` of ATen/cuda/CUDABlas.cpp: what cublasLt takes for products with a bias, and keeps. */
@@ -71,8 +71,8 @@ export class Torch extends Tape {
   }
 
   /** `F.linear` with a bias, which CUDA adds in the product. */
-  linear(name: string, shape: ProductShape): number {
-    const output = this.matmul(name, shape, this.runtime.elementBytes);
+  linear(name: string, shape: ProductShape, category?: Category): number {
+    const output = this.matmul(name, shape, this.runtime.elementBytes, category);
     this.#takeWorkspace("cuBLAS workspace", this.runtime.cublasWorkspaceBytes);
     this.#takeWorkspace("cuBLASLt workspace", CUBLASLT_WORKSPACE_BYTES);
     return output;
@@ -115,13 +115,18 @@ export class Torch extends Tape {
   }
 
   /** accelerate's `send_to_device`: a copy of each tensor that is elsewhere, for the caller to free. */
-  send(name: string, tensors: readonly Placed[], device: number): (number | undefined)[] {
+  send(
+    name: string,
+    tensors: readonly Placed[],
+    device: number,
+    category: Category = "activation",
+  ): (number | undefined)[] {
     return tensors.map((tensor) => {
       if (tensor.device === device) return undefined;
       const handle = this.#sink.allocate({
         device,
         name: `${name} (moved)`,
-        category: "activation",
+        category,
         bytes: tensor.bytes,
       });
       this.#sink.run({

@@ -46,9 +46,10 @@ export class Tape {
     name: string,
     shape: { readonly rows: number; readonly inputs: number; readonly outputs: number },
     elementBytes: number,
+    category?: Category,
   ): number {
     const { rows, inputs, outputs } = shape;
-    const handle = this.tensor(name, rows * outputs * elementBytes);
+    const handle = this.tensor(name, rows * outputs * elementBytes, category);
     const bytes = (rows * inputs + inputs * outputs + rows * outputs) * elementBytes;
     this.kernel(name, bytes, 2 * rows * inputs * outputs, "product");
     return handle;

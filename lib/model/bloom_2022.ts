@@ -1,0 +1,202 @@
+/**
+ * The forward pass of BLOOM in transformers 4.20 and 4.21, whose tables were published in 2022. A layer's cache is a
+ * pair of tensors [batch, tokens, heads, size] that the next pass concatenates to; attention reshapes all of it.
+ */
+import { alibiOf } from "./bloom_alibi.ts";
+import { blockName, bloomMlp, norm, sizes } from "./bloom_forward.ts";
+import { head } from "./bloom_head.ts";
+import type { Execution, ForwardPass, KvCache, Logits, ModelShape } from "./family.ts";
+import { cacheTensor } from "./kv_cache.ts";
+import {
+  alibiOfHeads,
+  alibiOnHost,
+  attentionMask2022,
+  softmaxWithMask,
+} from "./bloom_2022_masks.ts";
+import type { Placed, Torch } from "./torch.ts";
+
+/** What the blocks of one pass share. */
+interface Shared {
+  readonly alibi?: Placed | undefined;
+  readonly mask: Placed;
+}
+
+/** BloomAttention.forward; its locals live until it returns. */
+function attention(
+  torch: Torch,
+  layer: number,
+  past: KvCache | undefined,
+  shape: ModelShape,
+  pass: ForwardPass,
+  execution: Execution,
+): { output: number; present: KvCache } {
+  const size = sizes(shape, pass, torch);
+  const { batch, query } = pass;
+  const { elementBytes, behaviours } = torch.runtime;
+  const { rows, hiddenBytes, localBytes, scores, keys } = size;
+  const first = behaviours.has("bloom-fused-cache");
+  const name = `${blockName(layer)}.self_attention`;
+  const local = size.heads * shape.headDim;
+  const locals: number[] = [];
+  const alibi = first ? alibiOnHost(torch, size.heads, pass) : undefined;
+
+  execution.enter(`${name}.query_key_value`, hiddenBytes);
+  const product = { rows, inputs: shape.hiddenSize, outputs: 3 * local };
+  // Keys and values of the prompt are views of the projection, which lives as long as the cache then.
+  const qkv = torch.linear("query_key_value", product, past === undefined ? "kv" : "activation");
+  execution.leave(`${name}.query_key_value`);
+  const cacheBytes = batch * keys * size.tokenBytes;
+  let present: KvCache = [{ handle: qkv, device: torch.device, bytes: 3 * localBytes }];
+  if (past !== undefined) {
+    locals.push(qkv);
+    present = ["key", "value"].map((part) => {
+      torch.kernel(`cat_${part}`, 2 * cacheBytes);
+      return cacheTensor(torch, `h.${layer}.${part}`, cacheBytes);
+    });
+  }
+
+  // Merging batch and heads copies what is longer than one token.
+  const merges = (tokens: number) => tokens > 1 && batch > 1 && size.heads > 1;
+  const queryCopy = merges(query) ? torch.elementwise("query", localBytes, localBytes) : undefined;
+  const keyCopy = merges(keys)
+    ? torch.elementwise("key_transposed", cacheBytes, cacheBytes)
+    : undefined;
+  const scoresBytes = scores * elementBytes;
+  const flops = 2 * scores * shape.headDim;
+  let weights = torch.bmm("attention_scores", scoresBytes, localBytes + cacheBytes, flops);
+  const copies = [queryCopy, keyCopy].filter((copy) => copy !== undefined);
+  if (!first) {
+    torch.free(...copies);
+    weights = torch.rebind(weights, "scores.scaled", scoresBytes);
+    const bias = torch.tensor("alibi.scaled", batch * size.heads * keys * elementBytes);
+    weights = torch.rebind(weights, "scores.biased", scoresBytes);
+    torch.free(bias);
+  }
+  const masked = first
+    ? softmaxWithMask(torch, size.heads, pass)
+    : softmaxWithBias(torch, scores, pass);
+  const valueCopy = merges(keys)
+    ? torch.elementwise("value_transposed", cacheBytes, cacheBytes)
+    : undefined;
+  let context = torch.bmm("context", localBytes, scoresBytes + cacheBytes, flops);
+  if (!first && valueCopy !== undefined) torch.free(valueCopy);
+  if (query > 1 && size.heads > 1) context = torch.rebind(context, "merge_heads", localBytes);
+
+  execution.enter(`${name}.dense`, localBytes);
+  const dense = torch.linear("dense", { rows, inputs: local, outputs: shape.hiddenSize });
+  execution.allReduce(torch.device, hiddenBytes);
+  execution.leave(`${name}.dense`);
+  const output = torch.elementwise("attention_output", hiddenBytes, 2 * hiddenBytes);
+  if (!first) torch.free(dense);
+  torch.free(...locals);
+  if (first) {
+    torch.free(...copies);
+    if (valueCopy !== undefined) torch.free(valueCopy);
+    if (alibi !== undefined) torch.free(alibi);
+  }
+  torch.free(weights, ...masked, context);
+  if (first) torch.free(dense);
+  return { output, present };
+}
+
+/** 4.21: the mask is added, and multiplied after the softmax; returns what outlives the product with the values. */
+function softmaxWithBias(
+  torch: Torch,
+  scores: number,
+  { batch, query, past }: ForwardPass,
+): number[] {
+  const { elementBytes } = torch.runtime;
+  const bytes = scores * elementBytes;
+  const scaled = torch.elementwise("attn_weights.scaled", bytes, bytes);
+  const added = torch.rebind(scaled, "attn_weights.masked", bytes);
+  const weights = torch.rebind(added, "attn_weights", bytes);
+  const probs = torch.softmaxInFloat32("attention_probs", scores);
+  const positions = batch * query * (past + query);
+  const isMasked = torch.elementwise("mask.bool", positions, positions * elementBytes);
+  const isKept = torch.rebind(isMasked, "mask.not", positions);
+  const kept = torch.mixed("attention_probs", bytes, bytes, positions * elementBytes);
+  torch.free(isKept, probs);
+  return [weights, kept];
+}
+
+/** BloomForCausalLM.forward. */
+export function forward2022(
+  shape: ModelShape,
+  pass: ForwardPass,
+  execution: Execution,
+  torch: Torch,
+): Logits {
+  const size = sizes(shape, pass, torch);
+  const { hiddenBytes, rows } = size;
+  const root = "transformer";
+  torch.device = execution.deviceOf(`${root}.word_embeddings`);
+  execution.enter(`${root}.word_embeddings`, rows * 8);
+  const embeds = torch.elementwise("inputs_embeds", hiddenBytes, hiddenBytes);
+  execution.leave(`${root}.word_embeddings`);
+  torch.device = execution.deviceOf(`${root}.word_embeddings_layernorm`);
+  let hidden: Placed = {
+    handle: norm(torch, `${root}.word_embeddings_layernorm`, size, execution),
+    device: torch.device,
+    bytes: hiddenBytes,
+  };
+  const shared = sharedOf(torch, shape, pass);
+  const sent = [shared.alibi, shared.mask].filter((tensor) => tensor !== undefined);
+
+  for (let layer = 0; layer < shape.layers; layer++) {
+    const name = blockName(layer);
+    torch.device = execution.deviceOf(name);
+    const past = pass.past === 0 ? undefined : pass.cache[layer];
+    const given = torch.send(name, [hidden, ...sent, ...past ?? []], torch.device);
+    execution.enter(name, hiddenBytes);
+    const normed = norm(torch, `${name}.input_layernorm`, size, execution);
+    const { output: attended, present } = attention(torch, layer, past, shape, pass, execution);
+    pass.cache[layer] = present;
+    const normedAgain = norm(torch, `${name}.post_attention_layernorm`, size, execution);
+    torch.free(normed);
+    const output = bloomMlp(torch, layer, shape, pass, execution);
+    torch.free(normedAgain, attended);
+    execution.leave(name);
+    for (const copy of given) if (copy !== undefined) torch.free(copy);
+    torch.free(hidden.handle);
+    hidden = { handle: output, device: torch.device, bytes: hiddenBytes };
+  }
+  torch.device = execution.deviceOf(`${root}.ln_f`);
+  const [moved] = torch.send(`${root}.ln_f`, [hidden], torch.device);
+  const final = norm(torch, `${root}.ln_f`, size, execution);
+  if (moved !== undefined) torch.free(moved);
+  const { alibi, mask } = shared;
+  const names = alibi === undefined ? [hidden, mask] : [mask, hidden, alibi];
+  torch.free(embeds, ...names.map(({ handle }) => handle));
+  const placed = { handle: final, device: torch.device, bytes: hiddenBytes };
+  const logits = head(torch, placed, shape, pass, execution);
+  sendCacheHome(torch, pass, execution);
+  return logits;
+}
+
+function sharedOf(torch: Torch, shape: ModelShape, pass: ForwardPass): Shared {
+  const { behaviours } = torch.runtime;
+  if (!behaviours.has("bloom-fused-cache")) {
+    return { alibi: alibiOf(torch, shape.heads, pass), mask: attentionMask2022(torch, pass) };
+  }
+  // Masks are made in each layer.
+  return { mask: alibiOfHeads(torch, shape.heads, pass) };
+}
+
+/** accelerate before 0.20: the hook of the whole model sends its outputs, cache included, to where its inputs were. */
+function sendCacheHome(torch: Torch, pass: ForwardPass, { cacheHome }: Execution): void {
+  if (cacheHome === undefined) return;
+  for (const [layer, tensors] of pass.cache.entries()) {
+    const fused = tensors.length === 1 ? tensors[0] : undefined;
+    // The views of a projection are copied one by one.
+    const part = fused && { ...fused, bytes: fused.bytes / 3 };
+    const parts = part ? [part, part] : tensors;
+    if (parts.every(({ device }) => device === cacheHome)) continue;
+    const copies = torch.send(`h.${layer} cache`, parts, cacheHome, "kv");
+    torch.free(...tensors.map(({ handle }) => handle));
+    pass.cache[layer] = copies.map((handle, index) => ({
+      handle: handle ?? -1,
+      device: cacheHome,
+      bytes: parts[index]?.bytes ?? 0,
+    }));
+  }
+}
