@@ -32,7 +32,7 @@ export function traceAccelerate(
     context.family,
     context.shape,
     generationOf(spec, context, workload, 1),
-    hooks(layout, sink),
+    hooks(layout, context, sink),
     sink,
   );
 }
@@ -44,7 +44,11 @@ export function usedDevices(context: StrategyContext): number[] {
 }
 
 /** AlignDevicesHook: weights kept on the host or disk are copied in and dropped; inputs follow in the forward pass. */
-function hooks(layout: AccelerateLayout, sink: TraceSink): Execution {
+function hooks(
+  layout: AccelerateLayout,
+  { behaviours }: StrategyContext,
+  sink: TraceSink,
+): Execution {
   const offloaded = new Map<string, { bytes: number; link: "host" | "disk" }>();
   for (const { module, bytes, place } of layout.weights) {
     // What runs on the host is not offloaded to it.
@@ -83,6 +87,7 @@ function hooks(layout: AccelerateLayout, sink: TraceSink): Execution {
       visiting.delete(module);
     },
     allReduce: () => {},
+    cacheHome: behaviours.has("kv-cache-to-first-gpu") ? layout.mainDevice : undefined,
     lmHeadSplit: false,
   };
 }
