@@ -17,7 +17,22 @@ export function blockName(layer: number): string {
 }
 
 /** Sizes of one pass, in elements unless named bytes. */
-export function sizes(shape: ModelShape, pass: ForwardPass, { runtime }: Torch) {
+export interface PassSizes {
+  readonly rows: number;
+  /** Heads of one rank. */
+  readonly heads: number;
+  /** Tokens that are attended to. */
+  readonly keys: number;
+  readonly hiddenBytes: number;
+  /** Of the heads of one rank. */
+  readonly localBytes: number;
+  readonly scores: number;
+  /** Keys, or values, of one token. */
+  readonly tokenBytes: number;
+}
+
+/** The sizes of a pass on one rank. */
+export function sizes(shape: ModelShape, pass: ForwardPass, { runtime }: Torch): PassSizes {
   const { batch, query, tensorParallel } = pass;
   const { elementBytes } = runtime;
   const heads = shape.heads / tensorParallel;
@@ -32,7 +47,6 @@ export function sizes(shape: ModelShape, pass: ForwardPass, { runtime }: Torch) 
     tokenBytes: heads * shape.headDim * elementBytes,
   };
 }
-type Sizes = ReturnType<typeof sizes>;
 
 /** BloomAttention.forward; returns [output, attention_probs], which both outlive the call. */
 function attention(
@@ -129,7 +143,7 @@ export function bloomMlp(
 export function norm(
   torch: Torch,
   name: string,
-  { rows, hiddenBytes }: Pick<Sizes, "rows" | "hiddenBytes">,
+  { rows, hiddenBytes }: Pick<PassSizes, "rows" | "hiddenBytes">,
   execution: Execution,
 ): number {
   execution.enter(name, hiddenBytes);
