@@ -81,9 +81,8 @@ function axisUnused(
   owners: { readonly uses: readonly Use[]; readonly strategy?: string },
   place: ReturnType<Places["key"]>,
 ): Diagnostic {
-  const suggestion = suggest(axis, [...LENGTH_AXES, ...owners.uses.flatMap(optionsOf)]);
-  const hint = suggestion === undefined ? {} : { suggestion };
-  return messages.axisUnused({ axis, ...owners, ...hint }, place);
+  const ownedBy = USES.filter((use) => optionsOf(use).includes(axis));
+  return messages.axisUnused({ axis, ...owners, ownedBy }, place);
 }
 
 interface EntryContext {

@@ -29,8 +29,11 @@ export function validate(
   const diagnostics: Diagnostic[] = [];
   const parts: Record<string, unknown> = {};
   const allowed = Object.keys(SHAPE);
+  /** Keys that are written wrongly: they are not said to be missing too. */
+  const meant = new Set<string>();
   for (const key of Object.keys(root).filter((each) => !Object.hasOwn(SHAPE, each))) {
     const suggestion = suggest(key, allowed);
+    if (suggestion !== undefined) meant.add(suggestion);
     const hint = suggestion === undefined ? {} : { suggestion };
     const parameters = { key, where: describePath([]), allowed, ...hint };
     diagnostics.push(messages.unknownKey(parameters, places.key([key])));
@@ -53,6 +56,7 @@ export function validate(
       diagnostics.push(...issuesToDiagnostics(issues, [key], root, places));
       continue;
     }
+    if (value === undefined && meant.has(key)) continue;
     const parsed = schema.safeParse(value);
     if (!parsed.success) {
       diagnostics.push(...issuesToDiagnostics(parsed.error.issues, [key], root, places));

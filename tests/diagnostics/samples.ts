@@ -80,7 +80,11 @@ export const samples: Samples = {
     promptFileMissing: {},
     lengthsContradict: { problem: "min_new_tokens is 6, and 5 are generated" },
     noRoomForNewTokens: { maxLength: 8, promptTokens: 8 },
-    axisUnused: { axis: "tensorParallel", uses: ["accelerate", "ds-zero"] },
+    axisUnused: {
+      axis: "tensorParallel",
+      uses: ["accelerate", "ds-zero"],
+      ownedBy: ["ds-inference"],
+    },
     tooManyCells: { count: "400,000", limit: 100_000 },
     noCells: {},
     unknownStrategyName: { name: "zero", names: ["accelerate", "ds-zero"] },

@@ -23,3 +23,13 @@ Deno.test("what is far away is not guessed at", () => {
 Deno.test("the nearest wins, and of two the first", () => {
   assert.equal(suggest("bloom-560", ["bloom-3b", "bloom-560m", "bloom-5600"]), "bloom-560m");
 });
+
+Deno.test("a part of the name is enough when nothing is nearer", () => {
+  const devices = ["A100-SXM4-40GB", "A100-SXM4-80GB", "A100-PCIE-80GB-FANLESS", "RTX4090-24GB"];
+  assert.equal(suggest("A100-80GB", devices), "A100-SXM4-80GB");
+  assert.equal(suggest("4090", devices), "RTX4090-24GB");
+  assert.equal(suggest("rtx 4090", devices), "RTX4090-24GB");
+  assert.equal(suggest("gb", devices), undefined);
+  assert.equal(suggest("batch", ["batchSize", "promptTokens"]), "batchSize");
+  assert.equal(suggest("max_tokens", ["max_new_tokens", "max_length"]), "max_new_tokens");
+});

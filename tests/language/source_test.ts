@@ -25,3 +25,18 @@ Deno.test("a file of the largest size is read and one byte more is refused", () 
 Deno.test("an empty file is text", () => {
   assert.deepEqual(decodeSource(new Uint8Array(0), PATH), { value: "", diagnostics: [] });
 });
+
+Deno.test("other encodings of Unicode are named", () => {
+  const cases: readonly (readonly [bytes: readonly number[], name: string])[] = [
+    [[0xff, 0xfe, 0x6d, 0x00], "UTF-16"],
+    [[0xfe, 0xff, 0x00, 0x6d], "UTF-16"],
+    [[0x00, 0x6d, 0x00, 0x6f], "UTF-16"],
+    [[0x6d, 0x00, 0x6f, 0x00], "UTF-16"],
+    [[0xff, 0xfe, 0x00, 0x00], "UTF-32"],
+    [[0x00, 0x00, 0xfe, 0xff], "UTF-32"],
+  ];
+  for (const [bytes, name] of cases) {
+    const [diagnostic] = decodeSource(new Uint8Array(bytes), PATH).diagnostics;
+    assert.equal(diagnostic?.message, `The file is not UTF-8 text: it is in ${name}`);
+  }
+});

@@ -127,7 +127,8 @@ export const axisUnused = message<{
   uses: readonly string[];
   /** The strategy that an entry of include or exclude names. */
   strategy?: string;
-  suggestion?: string;
+  /** The strategies that do have the option. */
+  ownedBy: readonly string[];
 }>({
   code: "STW151",
   title: "An axis belongs to no strategy of the pipeline",
@@ -138,12 +139,9 @@ export const axisUnused = message<{
     strategy === undefined
       ? `No strategy of this pipeline has the option ${quote(axis)}: it uses ${listWords(uses)}`
       : `The strategy ${quote(strategy)} has no option ${quote(axis)}: it uses ${listWords(uses)}`,
-  help: ({ suggestion, strategy }) => {
-    if (suggestion !== undefined) return `Did you mean "${suggestion}"?`;
-    return strategy === undefined
-      ? "Remove it, or add a strategy that has this option"
-      : "Remove it, or name a strategy that has this option";
-  },
+  help: ({ ownedBy, strategy }) =>
+    `It is an option of ${listWords(ownedBy)}: ` +
+    (strategy === undefined ? "add such a strategy, or remove the axis" : "name such a strategy"),
 });
 
 export const tooManyCells = message<{ count: string; limit: number }>({
