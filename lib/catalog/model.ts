@@ -51,6 +51,7 @@ export function resolveModel(
     config: config.value.config,
     weights: spec.weights,
     files: config.value.files,
+    weightFiles: [],
   };
   if (spec.weights !== "files") return { value: model, diagnostics: config.diagnostics };
 
@@ -70,6 +71,7 @@ export function resolveModel(
       weightsPath: folder,
       ...(tensors === undefined ? {} : { tensors }),
       files: [...model.files, ...checkpoint.value.files],
+      weightFiles: checkpoint.value.weightFiles,
     },
     diagnostics: [...config.diagnostics, ...checkpoint.diagnostics],
   };

@@ -49,6 +49,16 @@ export interface Model {
   readonly tensors?: readonly CheckpointTensor[];
   /** Files that were read, for the plan's list of inputs. */
   readonly files: readonly string[];
+  /** Files of weights, of which only the start was read, if anything. */
+  readonly weightFiles: readonly WeightFile[];
+}
+
+/** A file that is too large to be hashed: its size and its start stand for it. */
+export interface WeightFile {
+  readonly path: string;
+  readonly bytes: number;
+  /** Bytes at the start that say what is inside: the header of a safetensors file. */
+  readonly headBytes: number;
 }
 
 export interface CheckpointTensor {

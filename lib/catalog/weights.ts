@@ -5,7 +5,7 @@ import { brokenWeights, fileUnreadable, weightsMissing } from "../diagnostics/me
 import type { FileReader } from "./files.ts";
 import { readJsonObject, reasonOf } from "./json_file.ts";
 import { parseHeader, parseHeaderLength, PREFIX_BYTES } from "./safetensors.ts";
-import type { CheckpointTensor } from "./types.ts";
+import type { CheckpointTensor, WeightFile } from "./types.ts";
 
 const SINGLE_FILE = "model.safetensors";
 const INDEX_FILE = "model.safetensors.index.json";
@@ -19,7 +19,12 @@ export interface Checkpoint {
   readonly tensors?: readonly CheckpointTensor[];
   /** Files that say which weights belong to the checkpoint. */
   readonly files: readonly string[];
+  /** The weights themselves. */
+  readonly weightFiles: readonly WeightFile[];
 }
+
+/** A pickle has no header: its start stands for it. */
+const PICKLE_HEAD_BYTES = 4096;
 
 /** Reads what the folder holds, as `from_pretrained` would choose it: one file, else the index, else pickles. */
 export function readCheckpoint(folder: string, files: FileReader): Outcome<Checkpoint> {
@@ -33,17 +38,24 @@ export function readCheckpoint(folder: string, files: FileReader): Outcome<Check
     return failure(fileUnreadable({ path: folder, reason: reasonOf(error) }, PLACE));
   }
   if (names.includes(SINGLE_FILE)) {
-    const tensors = readTensors(folder, SINGLE_FILE, files);
-    return tensors.value === undefined
-      ? { diagnostics: tensors.diagnostics }
-      : { value: { tensors: tensors.value, files: [] }, diagnostics: [] };
+    const { value, diagnostics } = readTensors(folder, SINGLE_FILE, files);
+    if (value === undefined) return { diagnostics };
+    const { tensors, weightFile } = value;
+    return { value: { tensors, files: [], weightFiles: [weightFile] }, diagnostics: [] };
   }
   if (names.includes(INDEX_FILE)) return readSharded(folder, files);
-  if (names.some((name) => PICKLE_REGEXP.test(name))) {
-    return { value: { files: [] }, diagnostics: [] };
+  const pickles = names.filter((name) => PICKLE_REGEXP.test(name));
+  if (pickles.length > 0) {
+    const weightFiles = pickles.map((name) => pickleFile(join(folder, name), files));
+    return { value: { files: [], weightFiles }, diagnostics: [] };
   }
   const reason = `none of ${SINGLE_FILE}, ${INDEX_FILE} and pytorch_model*.bin is there`;
   return failure(weightsMissing({ path: folder, reason }, PLACE));
+}
+
+function pickleFile(path: string, files: FileReader): WeightFile {
+  const bytes = files.stat(path)?.bytes ?? 0;
+  return { path, bytes, headBytes: Math.min(bytes, PICKLE_HEAD_BYTES) };
 }
 
 function readSharded(folder: string, files: FileReader): Outcome<Checkpoint> {
@@ -55,12 +67,14 @@ function readSharded(folder: string, files: FileReader): Outcome<Checkpoint> {
 
   const diagnostics: Diagnostic[] = [];
   const tensors: CheckpointTensor[] = [];
+  const weightFiles: WeightFile[] = [];
   for (const [file, wanted] of shards.shards) {
     const found = readTensors(folder, file, files);
     diagnostics.push(...found.diagnostics);
     if (found.value === undefined) continue;
-    const listed = found.value.filter((tensor) => wanted.has(tensor.name));
+    const listed = found.value.tensors.filter((tensor) => wanted.has(tensor.name));
     tensors.push(...listed);
+    weightFiles.push(found.value.weightFile);
     if (listed.length < wanted.size) {
       const reason = `it lacks ${wanted.size - listed.length} of the tensors that the index lists`;
       diagnostics.push(brokenWeights({ path: join(folder, file), reason }, PLACE));
@@ -68,7 +82,7 @@ function readSharded(folder: string, files: FileReader): Outcome<Checkpoint> {
   }
   return diagnostics.length > 0
     ? { diagnostics }
-    : { value: { tensors, files: [path] }, diagnostics };
+    : { value: { tensors, files: [path], weightFiles }, diagnostics };
 }
 
 /** File name to the names of its tensors. A shard must lie in the folder itself. */
@@ -101,7 +115,7 @@ function readTensors(
   folder: string,
   file: string,
   files: FileReader,
-): Outcome<readonly CheckpointTensor[]> {
+): Outcome<{ readonly tensors: readonly CheckpointTensor[]; readonly weightFile: WeightFile }> {
   const path = join(folder, file);
   try {
     const stat = files.stat(path);
@@ -112,9 +126,11 @@ function readTensors(
     if ("problem" in length) return failure(brokenWeights({ path, reason: length.problem }, PLACE));
     const header = files.readRange(path, PREFIX_BYTES, length.length);
     const parsed = parseHeader(header, stat.bytes - PREFIX_BYTES - length.length, file);
-    return "problem" in parsed
-      ? failure(brokenWeights({ path, reason: parsed.problem }, PLACE))
-      : { value: parsed.tensors, diagnostics: [] };
+    if ("problem" in parsed) {
+      return failure(brokenWeights({ path, reason: parsed.problem }, PLACE));
+    }
+    const weightFile = { path, bytes: stat.bytes, headBytes: PREFIX_BYTES + length.length };
+    return { value: { tensors: parsed.tensors, weightFile }, diagnostics: [] };
   } catch (error) {
     return failure(fileUnreadable({ path, reason: reasonOf(error) }, PLACE));
   }

@@ -21,7 +21,7 @@ export interface ResumeSettings extends ExecuteSettings {
 export async function resumeCommand(settings: ResumeSettings): Promise<number> {
   const { folder, rerun } = settings;
   const state = readState(folder);
-  const plan = readSavedPlan(join(folder, PLAN_FILE), { ignorePipeline: true });
+  const { plan } = await readSavedPlan(join(folder, PLAN_FILE), { ignorePipeline: true });
   return await execute(plan, {
     resume: folder,
     ...state.run?.choices,

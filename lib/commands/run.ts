@@ -29,7 +29,7 @@ export interface RunSettings extends ExecuteSettings {
 export async function runCommand(settings: RunSettings): Promise<number> {
   const plan = await preparePlan(settings);
   if (plan === undefined) return EXIT.usage;
-  settings.terminal.talk(renderPlan(plan, "table"));
+  showPlan(plan, settings);
   return await execute(plan, {
     outDir: settings.outDir,
     ...(settings.rerun === undefined ? {} : { rerun: rerunOf(settings.rerun, plan) }),
@@ -39,10 +39,21 @@ export async function runCommand(settings: RunSettings): Promise<number> {
   }, settings);
 }
 
+/** The plan comes first: to people with the results, to programs, who want these alone, on stderr. */
+function showPlan(plan: Plan, { terminal, format, output }: RunSettings): void {
+  const forPeople = output === undefined && (format === "table" || format === "markdown");
+  if (forPeople) terminal.write(renderPlan(plan, format));
+  else terminal.talk(renderPlan(plan, "table"));
+}
+
 /** The plan to run, or undefined when what is wrong has been said. */
 async function preparePlan(settings: RunSettings): Promise<Plan | undefined> {
   const { terminal, file, python } = settings;
-  if (looksLikePlan(file)) return readSavedPlan(file);
+  if (looksLikePlan(file)) {
+    const { plan, diagnostics } = await readSavedPlan(file);
+    talkDiagnostics(diagnostics, { terminal });
+    return plan;
+  }
   const input = readPipeline(file);
   const parsedPython = input.parsed?.pipeline.environment.python;
   const choice = await stackChoice(settings.stack, python ?? parsedPython);

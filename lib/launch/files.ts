@@ -5,8 +5,7 @@ import deepspeedConfigTemplate from "./templates/ds_config.json.njk" with { type
 import launchScriptTemplate from "./templates/launch.sh.njk" with { type: "text" };
 import runNotesTemplate from "./templates/run_notes.md.njk" with { type: "text" };
 
-/** Name of DeepSpeed's configuration in a session's folder. */
-export const DEEPSPEED_CONFIG_FILE = "ds_config.json";
+export { DEEPSPEED_CONFIG_FILE } from "./file_names.ts";
 
 /** DeepSpeed's configuration as a file, for `HfDeepSpeedConfig` and for people. */
 export function renderDeepspeedConfig(config: Readonly<Record<string, unknown>>): string {

@@ -204,6 +204,12 @@ function inputs(
       path,
       sha256: sha256(context.files.readText(path)),
     })),
+    ...model.weightFiles.map(({ path, bytes, headBytes }) => ({
+      path,
+      bytes,
+      headBytes,
+      sha256: sha256(context.files.readRange(path, 0, headBytes)),
+    })),
   ];
 }
 

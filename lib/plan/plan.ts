@@ -80,8 +80,12 @@ export interface PlanPipeline {
 export interface PlanInput {
   /** As it was read. */
   readonly path: string;
-  /** Hash of its text, in hex. */
+  /** Hash of its text, in hex; of a file of weights, that of its first `headBytes` bytes. */
   readonly sha256: string;
+  /** Size of a file of weights, which is too large to be hashed. */
+  readonly bytes?: number;
+  /** What the hash is of, where it is not of everything. */
+  readonly headBytes?: number;
 }
 
 /** The model of a plan. */

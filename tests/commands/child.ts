@@ -13,11 +13,16 @@ export interface CliResult {
 /**
  * Runs `cli.ts` with just enough permissions for a plan.
  *
- * @param options `flags` are those of `deno run`; `cwd` is the folder that the command is called in.
+ * @param options `flags` are those of `deno run`; `cwd` is the folder that the command is called in; `env` is added
+ * to the environment.
  */
 export async function runCli(
   args: readonly string[],
-  options: { readonly cwd?: string; readonly flags?: readonly string[] } = {},
+  options: {
+    readonly cwd?: string;
+    readonly flags?: readonly string[];
+    readonly env?: Readonly<Record<string, string>>;
+  } = {},
 ): Promise<CliResult> {
   const command = new Deno.Command(Deno.execPath(), {
     args: [
@@ -30,7 +35,7 @@ export async function runCli(
       ...args,
     ],
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
-    env: { NO_COLOR: "1" },
+    env: { NO_COLOR: "1", ...options.env },
     stdin: "null",
   });
   const { code, stdout, stderr } = await command.output();

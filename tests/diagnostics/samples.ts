@@ -138,6 +138,7 @@ export const samples: Samples = {
     modulesWithoutDevice: { module: "transformer.h.1", count: 3 },
     unmodelledReserved: {},
     planChanged: { path: "pipelines/tiny.yaml", what: "has changed" },
+    planPipelineAbsent: { path: "pipelines/tiny.yaml" },
     notAPlan: { path: "plan.json", reason: "cells: expected a list" },
     unknownCell: { cell: "accelerate/batchSize=3", suggestion: "accelerate/batchSize=32" },
   },

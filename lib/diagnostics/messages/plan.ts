@@ -175,6 +175,18 @@ export const planChanged: MessageKind<{ path: string; what: string }> = message(
   help: () => "Make the plan again (stowage plan FILE --out plan.json), or restore the file",
 });
 
+export const planPipelineAbsent: MessageKind<{ path: string }> = message({
+  code: "STW333",
+  severity: "warning",
+  title: "The pipeline of a saved plan is not at hand",
+  explanation:
+    "A saved plan holds all that a run needs, so it can be carried to another host without the pipeline file that it was " +
+    "made from. Where the file is at hand, it is compared with what the plan was made from; here it is not.",
+  message: ({ path }) =>
+    `The pipeline "${path}" is not at hand, so the plan cannot be compared with it`,
+  help: () => "Nothing has to be done where the plan was carried here from another host",
+});
+
 export const notAPlan: MessageKind<{ path: string; reason: string }> = message({
   code: "STW331",
   title: "File is not a plan",
