@@ -82,11 +82,15 @@ async function explanation(
   const groups = parsed === undefined || planned.prediction.verdict === "invalid"
     ? []
     : phasePeaks(cell, parsed.pipeline, planContext(path));
+  const { peakTensors } = await import("../plan/peak_tensors.ts");
+  const peaks = groups.length === 0 || parsed === undefined
+    ? []
+    : peakTensors(cell, parsed.pipeline, planContext(path));
   const { BEHAVIOURS, behavioursOf } = await import("../catalog/behaviours.ts");
   const { behaviourBlocks } = await import("../report/behaviour_view.ts");
   const holding = behavioursOf({ versions });
   const concerned = BEHAVIOURS.filter(({ name, strategies }) =>
     holding.has(name) && strategies.includes(cell.strategy.use)
   );
-  return renderText([...cellDocument(planned, groups), ...behaviourBlocks(concerned)]);
+  return renderText([...cellDocument(planned, groups, peaks), ...behaviourBlocks(concerned)]);
 }

@@ -1,9 +1,11 @@
 /** One cell's prediction in words: what limits it, and the terms of every device, phase by phase. */
 import { listWords } from "../diagnostics/quote.ts";
+import type { PeakTensors } from "../plan/peak_tensors.ts";
 import type { Interval, PlanCell, Prediction } from "../plan/plan.ts";
 import { formatBytes, formatMs, formatSeconds, plural } from "../report/bytes.ts";
 import type { Block } from "../report/document.ts";
 import { columnsOf } from "../report/table.ts";
+import { ranges, waterfallBlocks } from "../report/waterfall_view.ts";
 import type { Category, Phase } from "../trace/trace.ts";
 import type { DeviceGroup, PhasePeak } from "./phase_peaks.ts";
 
@@ -27,12 +29,19 @@ const TERMS: readonly (readonly [Category, string])[] = [
 const BAR_WIDTH = 32;
 
 /** The whole explanation of a cell. */
-export function cellDocument(cell: PlanCell, groups: readonly DeviceGroup[]): Block[] {
+export function cellDocument(
+  cell: PlanCell,
+  groups: readonly DeviceGroup[],
+  peaks: readonly PeakTensors[],
+): Block[] {
+  const capacityOf = (index: number | undefined) =>
+    cell.prediction.devices.find((device) => device.index === index)?.capacityBytes ?? null;
   return [
     { kind: "title", text: `Prediction of ${cell.id}` },
     { kind: "facts", facts: facts(cell) },
     ...causeBlocks(cell.prediction),
     ...groups.flatMap((group) => deviceBlocks(group, cell.prediction)),
+    ...peaks.flatMap((peak) => waterfallBlocks(peak, capacityOf(peak.indexes[0]))),
     ...hostBlocks(cell.prediction),
   ];
 }
@@ -145,17 +154,6 @@ function bar(from: number, to: number, full: number): string {
 function deviceNames(indexes: readonly number[]): string {
   if (indexes.length === 1) return `Device ${indexes[0]}`;
   return `Devices ${listWords(ranges(indexes))}, each`;
-}
-
-/** `0 to 3` for what follows on each other. */
-function ranges(indexes: readonly number[]): string[] {
-  const found: [number, number][] = [];
-  for (const index of indexes) {
-    const last = found.at(-1);
-    if (last !== undefined && last[1] === index - 1) last[1] = index;
-    else found.push([index, index]);
-  }
-  return found.map(([first, last]) => first === last ? String(first) : `${first} to ${last}`);
 }
 
 function hostBlocks({ hosts }: Prediction): Block[] {

@@ -1,9 +1,11 @@
 /** One strategy with one choice of its options: placed once, then asked for every workload of its cells. */
+import { behavioursOf } from "../catalog/behaviours.ts";
 import type { Diagnostic } from "../diagnostics/diagnostic.ts";
 import { beyondExactIntegers, beyondPositions } from "../diagnostics/messages/plan.ts";
 import type { CellSpec, Pipeline, StrategySpec } from "../language/pipeline.ts";
 import { placeStrategy } from "../strategy/registry.ts";
-import type { Placement, StrategyContext } from "../strategy/strategy.ts";
+import { DTYPE_BYTES, type Placement, type StrategyContext } from "../strategy/strategy.ts";
+import type { CauseFacts } from "./causes.ts";
 import type { PlanContext } from "./context.ts";
 import type { Prediction } from "./plan.ts";
 import { predictCell } from "./predict.ts";
@@ -19,6 +21,8 @@ export interface Configuration {
   readonly diagnostics: readonly Diagnostic[];
   /** Largest batch by lengths, filled in as cells ask. */
   readonly largestBatches: Map<string, number | null>;
+  /** What the libraries of the stack do. */
+  readonly behaviours: ReadonlySet<string>;
 }
 
 /** Places a strategy. */
@@ -29,7 +33,13 @@ export function configure(
 ): Configuration {
   const context = strategyContext(pipeline, resolved, spec.use);
   const { value: placement, diagnostics } = placeStrategy(spec, context);
-  const base = { spec, context, diagnostics, largestBatches: new Map() };
+  const base = {
+    spec,
+    context,
+    diagnostics,
+    largestBatches: new Map(),
+    behaviours: behavioursOf(context.stack),
+  };
   return placement === undefined ? base : { ...base, placement };
 }
 
@@ -80,10 +90,29 @@ export function predict(
     largestBatches.set(lengths, largestBatch(placement, cell, context));
   }
   return {
-    ...judge(need),
+    ...judge(need, causeFacts(cell, configuration, placement)),
     ...(findLargestBatch ? { largestBatch: largestBatches.get(lengths) ?? null } : {}),
     devices: need.devices.map(({ peak: _, ...device }) => device),
     hosts: need.hosts,
     time,
+  };
+}
+
+function causeFacts(
+  { batchSize, promptTokens, newTokens }: CellSpec,
+  { context, spec, behaviours }: Configuration,
+  { worldSize, devices, pinsWeights }: Placement,
+): CauseFacts {
+  const { shape, use, hardware } = context;
+  const perToken = 2 * shape.layers * shape.kvHeads * shape.headDim * DTYPE_BYTES[spec.dtype];
+  return {
+    use,
+    deviceType: hardware.device.type,
+    shape,
+    behaviours,
+    ranks: worldSize,
+    devices: devices.length,
+    wholeKvBytes: batchSize * (promptTokens + newTokens - 1) * perToken,
+    pinned: pinsWeights,
   };
 }

@@ -1,6 +1,6 @@
 /** The judgement of a cell: whether it fits, what limits it, why, and the largest batch that would fit. */
-import { formatBytes } from "../report/bytes.ts";
 import type { Placement, StrategyContext, Workload } from "../strategy/strategy.ts";
+import { type CauseFacts, deviceCause, hostCause, sameTerms } from "./causes.ts";
 import { exceedProbability } from "./interval.ts";
 import type { HostPrediction, Limit, Verdict } from "./plan.ts";
 import { type Need, predictMemory } from "./predict_memory.ts";
@@ -16,9 +16,16 @@ export interface Judgement {
 const TIGHT_FROM = 0.05;
 const OOM_FROM = 0.95;
 
-/** Sets a need against the capacities; what has no known capacity is not judged. */
-export function judge(need: Need): Judgement {
-  const candidates = [...need.devices.map(judgeDevice), ...need.hosts.map(judgeHost)]
+/**
+ * Sets a need against the capacities; what has no known capacity is not judged.
+ *
+ * @param facts Give causes their reasons; a search for batches needs none.
+ */
+export function judge(need: Need, facts?: CauseFacts): Judgement {
+  const candidates = [
+    ...need.devices.map((device) => judgeDevice(device, facts)),
+    ...need.hosts.map((host) => judgeHost(host, facts)),
+  ]
     .filter((candidate) => candidate !== null)
     .sort((a, b) => ratio(b.limit) - ratio(a.limit));
   const oomProbability = Math.max(0, ...candidates.map(({ probability }) => probability));
@@ -44,7 +51,10 @@ interface Candidate {
   readonly cause: () => string;
 }
 
-function judgeDevice(device: Need["devices"][number]): Candidate | null {
+function judgeDevice(
+  device: Need["devices"][number],
+  facts: CauseFacts | undefined,
+): Candidate | null {
   if (device.capacityBytes === null) return null;
   const limit = {
     resource: `device:${device.index}`,
@@ -53,10 +63,10 @@ function judgeDevice(device: Need["devices"][number]): Candidate | null {
     haveBytes: device.capacityBytes,
   };
   const probability = exceedProbability(device.peakBytes, device.capacityBytes);
-  return { limit, probability, cause: () => deviceCause(device, limit) };
+  return { limit, probability, cause: () => deviceCause(device.index, device.peak, limit, facts) };
 }
 
-function judgeHost(host: HostPrediction): Candidate | null {
+function judgeHost(host: HostPrediction, facts: CauseFacts | undefined): Candidate | null {
   if (host.capacityBytes === null) return null;
   const limit = {
     resource: "host",
@@ -65,46 +75,11 @@ function judgeHost(host: HostPrediction): Candidate | null {
     haveBytes: host.capacityBytes,
   };
   const probability = exceedProbability(host.peakBytes, host.capacityBytes);
-  return { limit, probability, cause: () => hostCause(host, limit) };
+  return { limit, probability, cause: () => hostCause(host, limit, facts) };
 }
 
 function ratio({ needBytes, haveBytes }: Limit): number {
   return needBytes / haveBytes;
-}
-
-/** Whether two causes differ in nothing but the index of the device. */
-function sameTerms(a: string, b: string): boolean {
-  const terms = (cause: string) => cause.replace(/^device \d+ /, "device ");
-  return terms(a) === terms(b);
-}
-
-function deviceCause(
-  { index, peak }: Need["devices"][number],
-  { needBytes, haveBytes, phase }: Limit,
-): string {
-  const { weights, kv, activation, context, workspace, communication } = peak.byCategory;
-  const terms: [string, number][] = [
-    ["weights", weights],
-    ["KV cache", kv],
-    ["activations", activation],
-    ["context and libraries", context],
-    ["workspace", workspace],
-    ["communication", communication],
-    ["held by the allocator", needBytes - peak.bytes],
-  ];
-  const parts = terms
-    .filter(([, bytes]) => bytes > 0.005 * needBytes)
-    .sort(([, a], [, b]) => b - a)
-    .map(([name, bytes]) => `${name} ${formatBytes(bytes)}`);
-  return `device ${index} needs ${formatBytes(needBytes)} of ${
-    formatBytes(haveBytes)
-  } in ${phase}: ` +
-    parts.join(", ");
-}
-
-function hostCause(host: HostPrediction, { needBytes, haveBytes }: Limit): string {
-  return `the host needs ${formatBytes(needBytes)} of ${formatBytes(haveBytes)}: ` +
-    `${formatBytes(host.perRankBytes)} for each rank`;
 }
 
 /** Batches beyond this are not searched for. */

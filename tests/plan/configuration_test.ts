@@ -27,7 +27,14 @@ function configurationWith(maxPositions: number | null): Configuration {
   const context = strategyContext({ use: "ds-zero", shape: { ...SHAPE, maxPositions } });
   const { value: placement, diagnostics } = placeStrategy(dsZeroSpec(), context);
   assert.ok(placement);
-  return { spec: dsZeroSpec(), context, placement, diagnostics, largestBatches: new Map() };
+  return {
+    spec: dsZeroSpec(),
+    context,
+    placement,
+    diagnostics,
+    largestBatches: new Map(),
+    behaviours: new Set(),
+  };
 }
 
 Deno.test("prompt and new tokens must fit the table of positions, where there is one", () => {

@@ -12,7 +12,14 @@ function configurationOf(
   const context = strategyContext({ use: spec.use });
   const { value: placement, diagnostics } = placeStrategy(spec, context);
   assert.ok(placement);
-  return { spec, context, placement, diagnostics, largestBatches: new Map() };
+  return {
+    spec,
+    context,
+    placement,
+    diagnostics,
+    largestBatches: new Map(),
+    behaviours: new Set(),
+  };
 }
 
 function planned(configuration: Configuration, ...cells: readonly PlanCell[]) {

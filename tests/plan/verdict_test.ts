@@ -95,9 +95,9 @@ Deno.test("a cause names its terms, the heaviest first, which add up to the need
     hosts: [host(800 * GIB, 100 * GIB)],
   });
   assert.deepEqual(causes, [
-    "the host needs 800.0 GiB of 100.0 GiB: 100.0 GiB for each rank",
+    "the host needs 800.0 GiB of 100.0 GiB: 8 ranks with 100.0 GiB each",
     "device 0 needs 71.0 GiB of 70.0 GiB in decode: weights 60.0 GiB, KV cache 8.00 GiB, " +
-    "held by the allocator 2.00 GiB, context and libraries 1.00 GiB",
+    "held by the allocator beyond them 2.00 GiB, context and libraries 1.00 GiB",
   ]);
 });
 

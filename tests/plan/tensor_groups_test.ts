@@ -1,0 +1,79 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { type GroupFacts, groupTensors } from "../../lib/plan/tensor_groups.ts";
+import type { Category, Tensor } from "../../lib/trace/trace.ts";
+import { SHAPE } from "../strategy/contexts.ts";
+
+const FACTS: GroupFacts = {
+  shape: SHAPE, // 4 layers, 4 heads of 16
+  batchSize: 8,
+  queryTokens: 1,
+  lengthTokens: 10,
+  elementBytes: 2,
+};
+
+function tensor(name: string, category: Category, bytes: number): Tensor {
+  return { device: 0, name, category, bytes };
+}
+
+const CACHE = Array.from({ length: 4 }, (_, layer) => [
+  tensor(`h.${layer}.key`, "kv", 8 * 4 * 10 * 16 * 2),
+  tensor(`h.${layer}.value`, "kv", 8 * 4 * 10 * 16 * 2),
+]).flat();
+
+Deno.test("the cache of all layers is one group, with the product that gives its bytes", () => {
+  const [group] = groupTensors(CACHE, FACTS);
+  assert.equal(group?.name, "KV cache of 4 layers");
+  assert.equal(group?.count, 8);
+  assert.equal(group?.bytes, 2 * 4 * 8 * 4 * 10 * 16 * 2);
+  assert.equal(
+    group?.formula,
+    "2 x 4 layers x 8 sequences x 4 heads x 10 tokens x 16 x 2 B",
+  );
+});
+
+Deno.test("a cache that is there twice is told as copies, one of a part of the heads by these", () => {
+  const [twice] = groupTensors([...CACHE, ...CACHE], FACTS);
+  assert.match(twice?.formula ?? "", /^2 copies x 2 x 4 layers/);
+  const half = CACHE.map((each) => ({ ...each, bytes: each.bytes / 2 }));
+  assert.match(groupTensors(half, FACTS)[0]?.formula ?? "", /x 2 heads x/);
+});
+
+Deno.test("weights of layers are one group, other weights and buffers keep their names", () => {
+  const groups = groupTensors([
+    tensor("transformer.h.0.mlp.weight", "weights", 4000),
+    tensor("transformer.h.1.mlp.weight", "weights", 4000),
+    tensor("transformer.word_embeddings.weight", "weights", 2000),
+    tensor("lm_head (gathered)", "communication", 1000),
+    tensor("logits", "activation", 8 * SHAPE.vocabSize * 4),
+  ], FACTS);
+  assert.deepEqual(groups.map(({ name, formula }) => [name, formula]), [
+    ["logits", "8 sequences x 1000 vocabulary x 4 B"],
+    ["weights of 2 layers", "4,000 x 2 B"],
+    ["transformer.word_embeddings.weight", "1,000 x 2 B"],
+    ["lm_head (gathered)", "500 x 2 B"],
+  ]);
+});
+
+Deno.test("no formula is better than one that does not give the bytes", () => {
+  const [odd] = groupTensors([tensor("odd", "activation", 12345)], FACTS);
+  assert.equal(odd?.formula, undefined);
+});
+
+Deno.test("groups add up to the tensors, whatever they are", () => {
+  const any = fc.record({
+    name: fc.constantFrom("h.1.key", "h.2.value (moved)", "logits", "a.3.weight", "mask", ""),
+    category: fc.constantFrom<Category>("kv", "weights", "activation", "communication"),
+    bytes: fc.integer({ min: 0, max: 1e6 }),
+    device: fc.constant(0),
+  });
+  fc.assert(
+    fc.property(fc.array(any), (tensors) => {
+      const groups = groupTensors(tensors, FACTS);
+      const sum = (items: readonly { bytes: number }[]) => items.reduce((a, b) => a + b.bytes, 0);
+      assert.equal(sum(groups), sum(tensors));
+      assert.equal(groups.reduce((count, group) => count + group.count, 0), tensors.length);
+    }),
+    { seed: 9, numRuns: 200 },
+  );
+});
