@@ -98,6 +98,8 @@ export type WorkerEvent =
       /** End of the imports to ready to generate. */
       readonly weightsSeconds: number;
       readonly loadSeconds: number;
+      /** What was read of the checkpoint from the start of the process on, ahead of its use; null where nothing was. */
+      readonly read?: { readonly bytes: number; readonly seconds: number } | null;
       readonly memory: MemorySample;
     }
     | { readonly event: "cell_started"; readonly cellId: string }

@@ -52,6 +52,7 @@ def run_session(session, load) -> None:
         importSeconds=imported_at - session.request["startedAt"],
         weightsSeconds=ready_at - imported_at,
         loadSeconds=ready_at - session.request["startedAt"],
+        read=session.reader.result() if session.reader is not None else None,
         memory=session.memory.end(),
     )
 

@@ -15,6 +15,7 @@ from .commands import follow_commands
 from .engine import die_with_engine, die_with_parent
 from .events import EventWriter
 from .memory import MemorySampler
+from .read_ahead import ReadAhead, read_ahead
 
 
 @dataclass
@@ -28,6 +29,7 @@ class Session:
     world_size: int
     events: EventWriter
     memory: MemorySampler
+    reader: ReadAhead | None = None
     kept_alive: list = field(default_factory=list)
 
     @property
@@ -68,7 +70,7 @@ def start_session() -> Session:
     events = EventWriter(folder / "events" / f"rank-{rank}.jsonl", rank)
     memory = MemorySampler(events, on_gpu=request["device"] == "cuda")
     memory.start()
-    return Session(
+    session = Session(
         request=request,
         folder=folder,
         rank=rank,
@@ -77,6 +79,8 @@ def start_session() -> Session:
         events=events,
         memory=memory,
     )
+    session.reader = read_ahead(session)
+    return session
 
 
 def limit_data_segment(limit_bytes: int) -> None:
