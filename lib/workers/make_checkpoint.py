@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import AutoConfig, AutoModelForCausalLM, GenerationConfig, PreTrainedTokenizerFast
 
-from stowage_worker.weights import parameter_kinds, random_tensor
+from stowage_worker.weights import DTYPE_OPTION, parameter_kinds, random_tensor
 
 SHARD_BYTES = 2_000_000_000  # what is in memory at one time
 # BLOOM's special tokens, at its ids 0 to 3.
@@ -24,7 +24,7 @@ def main(request_path: str) -> None:
     dtype = getattr(torch, request["dtype"])
     config.dtype = dtype
     with torch.device("meta"):
-        model = AutoModelForCausalLM.from_config(config, dtype=dtype)
+        model = AutoModelForCausalLM.from_config(config, **{DTYPE_OPTION: dtype})
     model.tie_weights()
     config.architectures = [type(model).__name__]
     config.save_pretrained(folder)

@@ -3,7 +3,12 @@
 import hashlib
 
 import torch
+import transformers
 from transformers import AutoConfig, AutoModelForCausalLM
+
+_RELEASE = tuple(int(part) for part in transformers.__version__.split(".")[:2])
+# Renamed in 4.56.
+DTYPE_OPTION = "dtype" if _RELEASE >= (4, 56) else "torch_dtype"
 
 
 def model_config(request):
@@ -25,7 +30,7 @@ def empty_model(request, strategy):
 def model_options(strategy) -> dict:
     """What every way of making a model is told."""
     return {
-        "dtype": getattr(torch, strategy["dtype"]),
+        DTYPE_OPTION: getattr(torch, strategy["dtype"]),
         "attn_implementation": strategy["attention"],
     }
 
