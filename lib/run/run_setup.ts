@@ -7,7 +7,7 @@ import { WORKERS_DIRECTORY } from "../workers/directory.ts";
 import { cacheDirectory } from "./cache.ts";
 import { prepareCheckpoint } from "./checkpoint.ts";
 import { prepareEnvironment, type PythonEnvironment } from "./environment.ts";
-import { type Gpu, missingHardware } from "./host.ts";
+import { type Gpu, isCpu, missingHardware } from "./host.ts";
 import type { RunChoices } from "./run_choices.ts";
 
 /** Whom to tell, and what ends the preparation. */
@@ -33,6 +33,7 @@ export async function findEnvironment(
     ...(choices.python === undefined ? {} : { python: choices.python }),
     anyVersions: choices.anyVersions,
     needsDeepspeed: plan.cells.some(({ strategy }) => strategy.use !== "accelerate"),
+    device: isCpu(plan.hardware) ? "cpu" : "cuda",
     ...(choices.torchIndex === undefined ? {} : { torchIndex: choices.torchIndex }),
     cacheDirectory: cacheDirectory((name) => Deno.env.get(name)),
     workersDirectory: WORKERS_DIRECTORY,

@@ -1,7 +1,9 @@
 """Writes a checkpoint with seeded random weights: config, tokenizer and sharded safetensors, as the hub has them."""
 
 import json
+import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import torch
@@ -47,14 +49,16 @@ def write_weights(folder: Path, model, dtype, seed: int) -> None:
         size += tensor_bytes
 
     weight_map = {}
+    pool = ThreadPoolExecutor(min(8, os.cpu_count() or 1))
     for index, shard in enumerate(shards, start=1):
         file_name = "model.safetensors"
         if len(shards) > 1:
             file_name = f"model-{index:05d}-of-{len(shards):05d}.safetensors"
-        tensors = {
-            name: random_tensor(name, shape, kinds[name], std, seed, dtype)
-            for name, shape in shard
-        }
+        # Each tensor has a generator of its own, and making one keeps no other from being made.
+        made = pool.map(
+            lambda item: random_tensor(*item, kinds[item[0]], std, seed, dtype), shard
+        )
+        tensors = {name: tensor for (name, _), tensor in zip(shard, made)}
         save_file(tensors, folder / file_name, metadata={"format": "pt"})
         weight_map.update((name, file_name) for name in tensors)
         print(f"{file_name}: {len(tensors)} tensors", flush=True)

@@ -125,12 +125,9 @@ class GraphDecoder:
             return
         torch.cuda.synchronize()
         started = time.perf_counter()
-        side = torch.cuda.Stream()
-        side.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(side):
-            self._run_step()
-        torch.cuda.current_stream().wait_stream(side)
+        self._run_step()
         self._rewind(first_token, prompt_tokens)
+        torch.cuda.synchronize()
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph):
             self._run_step()
