@@ -1,6 +1,6 @@
 /** Serves the sessions of a run, one after the other, and notes what becomes of their cells. */
-import type { Diagnostic } from "../diagnostics/diagnostic.ts";
-import { launchFailed } from "../diagnostics/messages/run.ts";
+import { type Diagnostic, DiagnosticError } from "../diagnostics/diagnostic.ts";
+import { journalFailed, launchFailed } from "../diagnostics/messages/run.ts";
 import type { Plan, PlanCell, PlanSession } from "../plan/plan.ts";
 import { type CellQueue, ListQueue } from "./cell_queue.ts";
 import type { Limits } from "./conversation.ts";
@@ -8,6 +8,7 @@ import type { CellOutcome } from "./outcome.ts";
 import type { Progress } from "./progress.ts";
 import type { RunFacts } from "./results.ts";
 import { recorded, type RunStore } from "./run_store.ts";
+import { isDiskError, isSystemError } from "./system_errors.ts";
 import { runSession, type SessionHost } from "./session.ts";
 
 /** What to serve. */
@@ -75,8 +76,12 @@ async function serveOne(
     if (clock.isUsedUp) timeOut(inFlight, queue, options.sessionSeconds ?? 0, settle);
     return [];
   } catch (error) {
-    if (!(error instanceof Error) || !isSystemError(error)) throw error;
-    // The launcher could not be started, or the disk is full: one session is lost, not the run.
+    if (isDiskError(error)) {
+      const { folder } = store;
+      throw new DiagnosticError([journalFailed({ path: folder, reason: error.message, folder })]);
+    }
+    if (!isSystemError(error)) throw error;
+    // The launcher could not be started: one session is lost, not the run.
     for (const cell of cells.filter((cell) => !store.has(cell.id))) {
       settle(cell, { status: "crashed", measurement: null, message: error.message }, null);
     }
@@ -117,9 +122,4 @@ class SessionClock {
   stop(): void {
     clearTimeout(this.#timer);
   }
-}
-
-/** What the operating system refuses, as against a bug of ours. */
-function isSystemError(error: Error): boolean {
-  return "code" in error || Object.values(Deno.errors).some((kind) => error instanceof kind);
 }
