@@ -10,7 +10,7 @@ export interface PlannedCell {
 
 /**
  * Sessions in the order of the strategies; within one the cells that need least come first, so that a cell
- * that dies costs none that would have lived.
+ * that dies costs none that would have lived. Where a process can serve one cell only, each cell has a session.
  */
 export async function makeSessions(
   planned: readonly PlannedCell[],
@@ -22,14 +22,19 @@ export async function makeSessions(
   for (const [configuration, members] of groups) {
     const valid = members.filter(({ planCell }) => planCell.prediction.verdict !== "invalid");
     if (valid.length === 0 || configuration.placement === undefined) continue;
-    const id = freeId(configuration.spec.name, ids);
-    ids.add(id);
-    const cellIds = valid
+    const ascending = valid
       .map(({ planCell }) => planCell)
       .sort((a, b) => needOf(a) - needOf(b))
       .map((cell) => cell.id);
-    for (const cellId of cellIds) sessionOf.set(cellId, id);
-    sessions.push(await makeSession(id, configuration, cellIds));
+    const served = configuration.placement.servesOneCell
+      ? ascending.map((cellId) => [cellId])
+      : [ascending];
+    for (const cellIds of served) {
+      const id = freeId(configuration.spec.name, ids);
+      ids.add(id);
+      for (const cellId of cellIds) sessionOf.set(cellId, id);
+      sessions.push(await makeSession(id, configuration, cellIds));
+    }
   }
   return { sessions, sessionOf };
 }

@@ -35,7 +35,9 @@ export function planDocument(plan: Plan): Block[] {
     blocks.push({ kind: "heading", text: "What would be launched" });
     blocks.push({
       kind: "list",
-      items: plan.sessions.map((session) => sessionItem(session, plan)),
+      items: [...groupBy(plan.sessions, launchKey).values()].map((alike) =>
+        sessionItem(alike, plan)
+      ),
     });
   }
   const notes = plan.diagnostics.map(({ code, message, help }): ListItem => ({
@@ -164,15 +166,24 @@ function adviceText({ verdict, largestBatch }: Prediction): string {
   return verdict + advice;
 }
 
-function sessionItem(session: Plan["sessions"][number], { cells }: Plan): ListItem {
-  const { id, worldSize, launch } = session;
-  const served = cells.filter((cell) => cell.sessionId === id);
+/** Sessions of one cell that start alike are told together. */
+function launchKey({ id, strategy, worldSize, launch, cellIds }: Plan["sessions"][number]): string {
+  return cellIds.length === 1 ? JSON.stringify([strategy, worldSize, launch]) : id;
+}
+
+function sessionItem(alike: readonly Plan["sessions"][number][], { cells }: Plan): ListItem {
+  const [session] = alike;
+  if (session === undefined) throw new Error("No session to tell of");
+  const ids = new Set(alike.map(({ id }) => id));
+  const served = cells.filter(({ sessionId }) => sessionId !== null && ids.has(sessionId));
   const reasons = groupBy(served, (cell) => cell.reason);
+  const processes = plural(session.worldSize, "process", "processes");
+  const times = alike.length === 1 ? "" : `, started anew for each of ${alike.length} cells`;
   return {
-    text: `${id}: ${plural(worldSize, "process", "processes")}`,
+    text: `${session.id}: ${processes}${times}`,
     details: [
       ...[...reasons].map(([reason, group]) => `${plural(group.length, "cell")}, ${reason}`),
-      launch.argv.map(quoteArgument).join(" "),
+      session.launch.argv.map(quoteArgument).join(" "),
     ],
   };
 }

@@ -64,7 +64,8 @@ export class RunStore {
   }
 
   /** Opens a run. Throws what the system throws, and DiagnosticError (STW511) when another engine has it. */
-  static open(folder: string): RunStore {
+  static open(path: string): RunStore {
+    const folder = Deno.realPathSync(path); // workers run in folders of their own
     const lock = lockRun(folder);
     if ("heldBy" in lock) throw new DiagnosticError([runLocked({ folder, holder: lock.heldBy })]);
     try {

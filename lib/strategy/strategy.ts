@@ -60,6 +60,11 @@ export interface Placement {
   readonly mapsWeights: boolean;
   /** Whether weights that are kept on the host are in pinned memory. */
   readonly pinsWeights: boolean;
+  /**
+   * Set where something of the first pass stays for the life of the process, such as a workspace that is sized once: each
+   * cell then needs a process of its own. Otherwise one process serves all cells.
+   */
+  readonly servesOneCell?: boolean;
   /** Writes all phases of one process, host included. */
   trace(workload: Workload, sink: TraceSink): void;
 }

@@ -1,13 +1,19 @@
 import assert from "node:assert/strict";
+import type { StrategySpec } from "../../lib/language/pipeline.ts";
 import type { PlanCell } from "../../lib/plan/plan.ts";
 import type { Configuration } from "../../lib/plan/configuration.ts";
 import { makeSessions } from "../../lib/plan/sessions.ts";
 import { placeStrategy } from "../../lib/strategy/registry.ts";
 import { cell } from "../report/builders.ts";
-import { accelerateSpec, dsZeroSpec, strategyContext } from "../strategy/contexts.ts";
+import {
+  accelerateSpec,
+  dsInferenceSpec,
+  dsZeroSpec,
+  strategyContext,
+} from "../strategy/contexts.ts";
 
 function configurationOf(
-  spec: ReturnType<typeof dsZeroSpec | typeof accelerateSpec>,
+  spec: StrategySpec,
 ): Configuration {
   const context = strategyContext({ use: spec.use });
   const { value: placement, diagnostics } = placeStrategy(spec, context);
@@ -40,6 +46,26 @@ Deno.test("cells of one configuration share a session, in the order of what they
     "ds-zero/batchSize=64",
   ]);
   assert.equal(sessionOf.get("ds-zero/batchSize=64"), "ds-zero");
+});
+
+Deno.test("where a process can serve one cell only, each cell has a session of its own", async () => {
+  const fused = configurationOf(dsInferenceSpec({ kernelInject: true }));
+  const { sessions } = await makeSessions(planned(
+    fused,
+    cell({ use: "ds-inference", batchSize: 8, peakGib: 50 }),
+    cell({ use: "ds-inference", batchSize: 1, peakGib: 40 }),
+  ));
+  assert.deepEqual(sessions.map(({ id, cellIds }) => [id, ...cellIds]), [
+    ["ds-inference", "ds-inference/batchSize=1"],
+    ["ds-inference-2", "ds-inference/batchSize=8"],
+  ]);
+  const plain = configurationOf(dsInferenceSpec({ kernelInject: false }));
+  const shared = await makeSessions(planned(
+    plain,
+    cell({ use: "ds-inference", batchSize: 8 }),
+    cell({ use: "ds-inference", batchSize: 1 }),
+  ));
+  assert.equal(shared.sessions.length, 1);
 });
 
 Deno.test("other options need another session, which has a number", async () => {

@@ -93,10 +93,24 @@ Deno.test("sessions of one strategy are told apart", () => {
   const planned = plan([cell({ use: "accelerate", batchSize: 1 })]);
   const [session] = planned.sessions;
   assert.ok(session);
-  const second = { ...session, id: "accelerate-2" };
+  const launch = { ...session.launch, env: { ANOTHER: "1" } };
+  const second = { ...session, id: "accelerate-2", launch };
   const text = renderText(planDocument({ ...planned, sessions: [session, second] }));
   assert.match(text, /^ {2}accelerate: 1 process$/m);
   assert.match(text, /^ {2}accelerate-2: 1 process$/m);
+});
+
+Deno.test("sessions of one cell each that start alike are told together", () => {
+  const planned = plan([1, 8].map((batchSize) => cell({ use: "accelerate", batchSize })));
+  const [session] = planned.sessions;
+  assert.ok(session);
+  const sessions = planned.cells.map(({ id }, index) => ({
+    ...session,
+    id: `accelerate-${index + 1}`,
+    cellIds: [id],
+  }));
+  const text = renderText(planDocument({ ...planned, sessions }));
+  assert.match(text, /^ {2}accelerate-1: 1 process, started anew for each of 2 cells$/m);
 });
 
 Deno.test("the summary counts the verdicts that occur", () => {

@@ -18,6 +18,8 @@ export const dsInference: Strategy<DsInferenceSpec> = {
       checkpointReadBytes: layout.wholeBytes * layout.ranks,
       mapsWeights: false,
       pinsWeights: false,
+      // The fused kernels share one workspace, made at the first pass for its batch.
+      servesOneCell: spec.kernelInject,
       trace: (workload, sink) => traceDsInference(spec, context, layout, workload, sink),
     };
     return { value: placement, diagnostics };

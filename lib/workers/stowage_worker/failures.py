@@ -13,6 +13,8 @@ OUT_OF_MEMORY_TEXTS = (
     "cudaErrorMemoryAllocation",
     "workspace is null",
     "workspace can't be allocated",
+    "we need an `offload_dir` to dispatch this model",
+    "had weights offloaded to the disk",
     "unable to mmap",
     "unable to allocate",
     "can't start new thread",
