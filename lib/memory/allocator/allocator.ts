@@ -1,0 +1,330 @@
+/**
+ * PyTorch's CUDA caching allocator of one device, rule by rule. It is exact in what it counts (allocated, reserved,
+ * retries, running out of memory) given the order of the addresses that the driver hands out, which decides between
+ * cached blocks of one size. That order is modelled as it was observed on an H100 with CUDA 13 (driver addresses of
+ * a recorded generation, `fixtures/h100_bloom_560m_allocations.json`): large segments get falling addresses; of the
+ * small pool the first segment lies highest, and the later ones, which the driver puts into gaps between large
+ * ones, rise below it. Pools share no blocks, so nothing else of addresses matters.
+ */
+import { ALLOCATED, Blocks, FREE, NONE, PENDING } from "./blocks.ts";
+import { ExpandableSegments } from "./expandable.ts";
+import { FreeList } from "./free_list.ts";
+import { collectGarbage } from "./garbage.ts";
+import {
+  type AllocatorOptions,
+  LARGE_SEGMENT_UNITS,
+  MAX_UNITS,
+  roundedUnits,
+  segmentUnits,
+  SMALL_UNITS,
+  UNIT_BYTES,
+} from "./rules.ts";
+
+/** Above every address that a later small segment can get. */
+const FIRST_SMALL_ADDRESS = 2 ** 40;
+
+/** Cached blocks of one stream and one class of sizes. */
+export interface Pool {
+  readonly index: number;
+  readonly small: boolean;
+  readonly free: FreeList;
+  /** A cached block is split when it has at least this many units more than the request. */
+  readonly splitFrom: number;
+  /** Searches so far, for the age of cached blocks. */
+  searches: number;
+}
+
+export class CachingAllocator {
+  readonly blocks = new Blocks();
+  readonly pools: Pool[] = [];
+  /** Units of `cudaMalloc` and of mapped pages. */
+  reservedUnits = 0;
+  peakReservedUnits = 0;
+  allocatedUnits = 0;
+  peakAllocatedUnits = 0;
+  /** `num_alloc_retries`: times that all cached segments had to be returned. */
+  retries = 0;
+  /** `num_device_alloc`: segments made, or pages mapped. */
+  deviceAllocations = 0;
+  /** Units of the segment that the request needed which failed last. */
+  failedUnits = 0;
+  readonly deviceUnits: number;
+  readonly allowedUnits: number;
+  readonly maxSplitUnits: number = MAX_UNITS;
+  readonly garbageThreshold: number = 0;
+  readonly #expandable: ExpandableSegments | undefined;
+  /** Blocks that another stream used, and those of them that the program has freed. */
+  readonly #usedElsewhere = new Set<number>();
+  #pending: number[] = [];
+  /** Place in the free list of the block that `#makeRoom` made. */
+  #made = 0;
+  #nextSmallAddress = FIRST_SMALL_ADDRESS;
+  #nextLargeAddress = 0;
+
+  constructor(options: AllocatorOptions = {}) {
+    this.deviceUnits = unitsWithin(options.deviceBytes);
+    this.allowedUnits = unitsWithin(options.allowedBytes);
+    if (options.expandableSegments) this.#expandable = new ExpandableSegments(this);
+    else {
+      this.maxSplitUnits = unitsWithin(options.maxSplitBytes);
+      this.garbageThreshold = options.garbageCollectionThreshold ?? 0;
+    }
+  }
+
+  get allocatedBytes(): number {
+    return this.allocatedUnits * UNIT_BYTES;
+  }
+
+  /** `torch.cuda.max_memory_allocated` */
+  get peakAllocatedBytes(): number {
+    return this.peakAllocatedUnits * UNIT_BYTES;
+  }
+
+  get reservedBytes(): number {
+    return this.reservedUnits * UNIT_BYTES;
+  }
+
+  /** `torch.cuda.max_memory_reserved` */
+  get peakReservedBytes(): number {
+    return this.peakReservedUnits * UNIT_BYTES;
+  }
+
+  /** `reset_peak_memory_stats` */
+  resetPeaks(): void {
+    this.peakAllocatedUnits = this.allocatedUnits;
+    this.peakReservedUnits = this.reservedUnits;
+  }
+
+  /** @returns The block for `free`, or `NONE` when the device is out of memory. */
+  malloc(bytes: number, stream = 0): number {
+    return this.mallocUnits(roundedUnits(bytes), stream);
+  }
+
+  /** `malloc` of a size that was rounded already. */
+  mallocUnits(units: number, stream = 0): number {
+    const { blocks } = this;
+    const pool = this.pool(2 * stream + (units <= SMALL_UNITS ? 0 : 1));
+    const { free } = pool;
+    let index = this.#find(pool, units);
+    if (index === NONE) {
+      if (!this.#makeRoom(pool, units)) return NONE;
+      // A segment made for the request joins the free list for a moment, so that there is one way to take a block.
+      index = this.#made;
+    }
+    let block = free.at(index);
+    const remaining = (blocks.size[block] as number) - units;
+    if (remaining >= pool.splitFrom && units < this.maxSplitUnits) {
+      block = blocks.splitFront(block, units, ALLOCATED);
+      if (this.garbageThreshold > 0) blocks.cachedAt[free.at(index)] = pool.searches;
+      free.shrink(index);
+      this.allocatedUnits += units;
+    } else {
+      free.removeAt(index);
+      blocks.state[block] = ALLOCATED;
+      this.allocatedUnits += remaining + units;
+    }
+    if (this.allocatedUnits > this.peakAllocatedUnits) {
+      this.peakAllocatedUnits = this.allocatedUnits;
+    }
+    return block;
+  }
+
+  free(block: number): void {
+    const { blocks } = this;
+    if (blocks.state[block] !== ALLOCATED) {
+      throw new Error(`Cannot free block ${block}: not allocated`);
+    }
+    this.allocatedUnits -= blocks.size[block] as number;
+    if (this.#usedElsewhere.size > 0 && this.#usedElsewhere.delete(block)) {
+      blocks.state[block] = PENDING;
+      this.#pending.push(block);
+      return;
+    }
+    this.cache(block);
+  }
+
+  /** `record_stream`: another stream works on the block, so that a later `free` waits for `synchronize`. */
+  recordStream(block: number): void {
+    this.#usedElsewhere.add(block);
+  }
+
+  /** All streams have done what was asked of them: blocks that waited for one are cached. */
+  synchronize(): void {
+    const pending = this.#pending;
+    this.#pending = [];
+    for (const block of pending) this.cache(block);
+  }
+
+  /** `empty_cache`: returns every segment, or page, without a block in use. */
+  emptyCache(): void {
+    this.synchronize();
+    for (const pool of this.pools) {
+      if (this.#expandable !== undefined) this.#expandable.unmap(pool);
+      else {
+        pool.free.dropWhere((block) => {
+          const isWhole = this.blocks.isWhole(block);
+          if (isWhole) this.#giveBack(block);
+          return isWhole;
+        });
+      }
+    }
+  }
+
+  /** As new, but for what it was set up with. */
+  reset(): void {
+    this.blocks.clear();
+    for (const pool of this.pools) {
+      pool.free.clear();
+      pool.searches = 0;
+    }
+    this.#expandable?.clear();
+    this.#usedElsewhere.clear();
+    this.#pending = [];
+    this.reservedUnits =
+      this.allocatedUnits =
+      this.peakReservedUnits =
+      this.peakAllocatedUnits =
+        0;
+    this.retries = this.deviceAllocations = this.failedUnits = 0;
+    this.#nextSmallAddress = FIRST_SMALL_ADDRESS;
+    this.#nextLargeAddress = 0;
+  }
+
+  /** The pool of an index; even ones are small pools, the two of a stream beside each other. */
+  pool(index: number): Pool {
+    while (this.pools.length <= index) {
+      const next = this.pools.length;
+      const small = next % 2 === 0;
+      this.pools.push({
+        index: next,
+        small,
+        free: new FreeList(this.blocks),
+        splitFrom: small || this.#expandable !== undefined ? 1 : SMALL_UNITS + 1,
+        searches: 0,
+      });
+    }
+    return this.pools[index] as Pool;
+  }
+
+  /** Puts a block that is no longer used into its free list, one with its free neighbours. */
+  cache(block: number): void {
+    const { blocks } = this;
+    const { prev, next, state } = blocks;
+    const pool = this.pools[blocks.pool[block] as number] as Pool;
+    const { free } = pool;
+    const before = prev[block] as number;
+    const after = next[block] as number;
+    const mergesBefore = before !== NONE && state[before] === FREE;
+    const mergesAfter = after !== NONE && state[after] === FREE;
+    state[block] = FREE;
+    if (this.garbageThreshold > 0) blocks.cachedAt[mergesBefore ? before : block] = pool.searches;
+    if (mergesBefore) {
+      if (mergesAfter) free.remove(after);
+      const index = free.indexOf(before);
+      blocks.mergeNext(before);
+      if (mergesAfter) blocks.mergeNext(before);
+      free.replaceByLarger(index, before);
+    } else if (mergesAfter) {
+      const index = free.indexOf(after);
+      blocks.mergeNext(block);
+      free.replaceByLarger(index, block);
+    } else free.insert(block);
+  }
+
+  /** Whether the driver and the cap have room for so many units more. */
+  hasRoom(units: number): boolean {
+    return this.reservedUnits + units <= this.deviceUnits;
+  }
+
+  addReserved(units: number): void {
+    this.reservedUnits += units;
+    this.deviceAllocations++;
+    if (this.reservedUnits > this.peakReservedUnits) this.peakReservedUnits = this.reservedUnits;
+  }
+
+  /** `cudaFree` of a cached block that is a whole segment. */
+  release(block: number): void {
+    const pool = this.pools[this.blocks.pool[block] as number] as Pool;
+    pool.free.remove(block);
+    this.#giveBack(block);
+  }
+
+  #giveBack(segment: number): void {
+    this.reservedUnits -= this.blocks.size[segment] as number;
+    this.blocks.drop(segment);
+  }
+
+  /** `get_free_block`: place of the best fit, or `NONE`. */
+  #find(pool: Pool, units: number): number {
+    const { free } = pool;
+    if (this.garbageThreshold > 0) pool.searches++;
+    let index = free.lowerBound(units);
+    if (index === free.length) return NONE;
+    if (this.#expandable !== undefined) index = this.#expandable.prefer(free, index);
+    const size = free.sizeAt(index);
+    const oversize = this.maxSplitUnits;
+    if (units < oversize ? size >= oversize : size >= units + LARGE_SEGMENT_UNITS) return NONE;
+    return index;
+  }
+
+  /** What `malloc` does when no cached block serves: a new segment, if need be after returning cached ones. */
+  #makeRoom(pool: Pool, units: number): boolean {
+    if (this.garbageThreshold > 0) collectGarbage(this);
+    const segment = segmentUnits(units);
+    if (this.#allocate(pool, units, segment)) return true;
+    if (this.#releaseOversize(pool, units) && this.#allocate(pool, units, segment)) return true;
+    this.emptyCache();
+    this.retries++;
+    if (this.#allocate(pool, units, segment)) return true;
+    this.failedUnits = segment;
+    return false;
+  }
+
+  /** `alloc_block` */
+  #allocate(pool: Pool, units: number, segment: number): boolean {
+    // The cap counts the segment that fixed segments would need, even where only pages are mapped.
+    if (this.reservedUnits + segment > this.allowedUnits) return false;
+    if (this.#expandable !== undefined) {
+      const block = this.#expandable.allocate(pool, units);
+      if (block === NONE) return false;
+      this.#made = pool.free.indexOf(block);
+      return true;
+    }
+    if (!this.hasRoom(segment)) return false;
+    const block = this.blocks.add(this.#address(pool, segment), segment, pool.index, FREE);
+    pool.free.insert(block);
+    this.#made = pool.free.indexOf(block);
+    this.addReserved(segment);
+    return true;
+  }
+
+  /** Where the driver puts a segment; see the top of this file. */
+  #address({ small }: Pool, units: number): number {
+    if (!small) return this.#nextLargeAddress -= units;
+    const address = this.#nextSmallAddress;
+    this.#nextSmallAddress = address === FIRST_SMALL_ADDRESS ? 0 : address + units;
+    return address;
+  }
+
+  /** `release_available_cached_blocks`: with a split limit, oversize blocks are returned before all others. */
+  #releaseOversize({ free }: Pool, units: number): boolean {
+    const oversize = this.maxSplitUnits;
+    if (oversize === MAX_UNITS) return false;
+    const wanted = Math.max(units, oversize);
+    const index = free.lowerBound(wanted);
+    if (index < free.length) {
+      this.release(free.at(index));
+      return true;
+    }
+    let released = 0;
+    while (released < wanted && free.length > 0 && free.sizeAt(free.length - 1) >= oversize) {
+      released += free.sizeAt(free.length - 1);
+      this.release(free.at(free.length - 1));
+    }
+    return released >= wanted;
+  }
+}
+
+function unitsWithin(bytes = Infinity): number {
+  return Math.max(0, Math.min(MAX_UNITS, Math.floor(bytes / UNIT_BYTES)));
+}
