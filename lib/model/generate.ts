@@ -18,7 +18,8 @@ export interface Generation {
   /**
    * Which decode steps are written. `ends`: the first and the last, which hold the peak (each tensor of a step is
    * at least as large as in the step before) and give the mean time (a step is linear in the length). `every`:
-   * all, for an allocator whose state depends on what came before.
+   * all, for an allocator whose state depends on what came before. `first`: so many of the first, and nothing is
+   * freed at the end, as if more would come.
    *
    * @default "ends"
    */
@@ -26,7 +27,7 @@ export interface Generation {
 }
 
 /** See `Generation.decodeSteps`. */
-export type DecodeSteps = "ends" | "every";
+export type DecodeSteps = "ends" | "every" | { readonly first: number };
 
 /**
  * Writes prefill and decoding. Steps from the second on allocate and free the same tensors in the same order;
@@ -65,11 +66,14 @@ export function traceGenerate(
     loop.step(pass(1, past));
     written = number;
   }
-  loop.end(cache);
+  if (typeof generation.decodeSteps !== "object") loop.end(cache);
 }
 
 /** Numbers, from 1, of the decode steps that are written. */
 function writtenSteps(steps: number, which: DecodeSteps = "ends"): number[] {
-  if (which === "every") return Array.from({ length: steps }, (_, index) => index + 1);
+  if (which !== "ends") {
+    const length = which === "every" ? steps : Math.min(which.first, steps);
+    return Array.from({ length }, (_, index) => index + 1);
+  }
   return steps === 0 ? [] : [...new Set([1, steps])];
 }

@@ -27,6 +27,12 @@ export interface Tensor {
   readonly bytes: number;
   /** Not of PyTorch's allocator, as everything of the category `context` is not. */
   readonly outside?: boolean;
+  /**
+   * CUDA stream that is current when it is allocated: cached blocks of one stream do not serve another.
+   *
+   * @default 0
+   */
+  readonly stream?: number;
 }
 
 /**

@@ -1,0 +1,215 @@
+/**
+ * A trace compiled for many workloads: which events a placement writes for prompts and outputs of some length, with
+ * every size as an affine function of the batch and of the decode step. It is fitted to a few recorded traces and
+ * then writes, or lets interpreters read, the trace of any batch without walking through the model again.
+ *
+ * The fit is checked, not assumed: a recording of a very large batch must come out exactly, and decode steps must
+ * repeat; where one does not, there is no program, and the placement itself must be asked.
+ */
+import type { Placement, Workload } from "../strategy/strategy.ts";
+import {
+  ALLOCATE,
+  FREE_OWN,
+  KIND_BITS,
+  KIND_MASK,
+  OPERATION_TERMS,
+  type RecordedPass,
+  Recording,
+  RUN,
+  sameEvents,
+} from "./recording.ts";
+import { Sizes } from "./sizes.ts";
+import type { Operation, Tensor, TraceSink } from "./trace.ts";
+
+/** Decode steps that are recorded: two that may be unlike the others, and two of which each later one is a copy. */
+const RECORDED_STEPS = 4;
+/** The batch whose trace must come out of the fit. */
+const CHECKED_BATCH = 4096;
+
+/** A pass whose sizes are functions of batch and step. */
+export interface ProgramPass
+  extends Pick<RecordedPass, "phase" | "step" | "tensors" | "earlier" | "operations"> {
+  readonly events: Int32Array;
+  /** Index into `sizes` of each allocation. */
+  readonly sizeOf: Int32Array;
+  /** Index into `sizes` of the terms of each operation, in turn. */
+  readonly termOf: Int32Array;
+}
+
+/** Lengths of a workload; the batch is left open. */
+export type Lengths = Omit<Workload, "batchSize" | "decodeSteps">;
+
+export class Program {
+  readonly newTokens: number;
+  readonly sizes: Sizes;
+  /** All passes but the repeated ones. */
+  readonly passes: readonly ProgramPass[];
+  /** The pass of every decode step that is not in `passes`; frees what the step before left. */
+  readonly repeated: ProgramPass | undefined;
+
+  private constructor(
+    newTokens: number,
+    sizes: Sizes,
+    passes: readonly ProgramPass[],
+    repeated: ProgramPass | undefined,
+  ) {
+    this.newTokens = newTokens;
+    this.sizes = sizes;
+    this.passes = passes;
+    this.repeated = repeated;
+  }
+
+  /**
+   * Compiles what a placement writes for some lengths.
+   *
+   * @param batch One sequence may take other paths than several, so 1 gets a program of its own; any other batch
+   * stands for all from 2 on.
+   * @returns undefined where the traces are not affine.
+   */
+  static compile(placement: Placement, lengths: Lengths, batch: number): Program | undefined {
+    const record = (batchSize: number) => recordFirst(placement, lengths, batchSize);
+    const batches = batch === 1 ? [1] : [2, 3, CHECKED_BATCH];
+    const [first, second = first, ...checks] = batches.map(record);
+    if (first === undefined || second === undefined) return undefined;
+    const step = batch === 1 ? 0 : 1;
+    const sizes = new Sizes(batch === 1 ? 1 : 2, step);
+    const repeats = lengths.newTokens - 1 > RECORDED_STEPS;
+    const passes: ProgramPass[] = [];
+    for (const [index, pass] of first.entries()) {
+      const other = second[index];
+      if (other === undefined || !sameEvents(pass, other)) return undefined;
+      if (checks.some((check) => check[index] === undefined || !sameEvents(pass, check[index]))) {
+        return undefined;
+      }
+      passes.push(fixedPass(pass, other, sizes));
+    }
+    let repeated: ProgramPass | undefined;
+    if (repeats) {
+      const [a, b] = [passes.length - 2, passes.length - 1];
+      const pairs = [first[a], first[b], second[a], second[b]];
+      if (pairs.some((pass) => pass === undefined)) return undefined;
+      const [early, late, earlyMore, lateMore] = pairs as [
+        RecordedPass,
+        RecordedPass,
+        RecordedPass,
+        RecordedPass,
+      ];
+      const onlyTheStepBefore = late.earlier.every(({ age }) => age === 1);
+      if (!onlyTheStepBefore || !sameEvents(early, late)) return undefined;
+      repeated = repeatedPass([early, late, earlyMore, lateMore], sizes);
+      passes.length -= 1;
+    }
+    const program = new Program(lengths.newTokens, sizes, passes, repeated);
+    const isRight = checks.every((check) => program.#reproduces(check, CHECKED_BATCH));
+    return isRight ? program : undefined;
+  }
+
+  /** Number of decode steps. */
+  get decodeSteps(): number {
+    return this.newTokens - 1;
+  }
+
+  /** First decode step that `repeated` writes. */
+  get firstRepeated(): number {
+    return RECORDED_STEPS;
+  }
+
+  /** Writes the trace of a batch with every decode step, as the placement would. */
+  write(batch: number, sink: TraceSink): void {
+    const values = new Float64Array(this.sizes.length);
+    const handles: number[][] = [];
+    for (const pass of this.passes) {
+      this.sizes.evaluate(batch, pass.step, values);
+      writePass(pass, values, handles, sink);
+    }
+    if (this.repeated === undefined) return;
+    for (let step = this.firstRepeated; step <= this.decodeSteps; step++) {
+      this.sizes.evaluate(batch, step, values);
+      writePass({ ...this.repeated, step }, values, handles, sink);
+    }
+  }
+
+  #reproduces(recorded: readonly RecordedPass[], batch: number): boolean {
+    const values = new Float64Array(this.sizes.length);
+    return recorded.every((pass, index) => {
+      const mine = this.passes[index] ?? this.repeated;
+      if (mine === undefined) return false;
+      this.sizes.evaluate(batch, pass.step, values);
+      return pass.bytes.every((bytes, i) => bytes === values[mine.sizeOf[i] as number]) &&
+        pass.terms.every((term, i) => isNear(term, values[mine.termOf[i] as number] as number));
+    });
+  }
+}
+
+/** FLOPs of a very large batch are beyond exact integers. */
+function isNear(a: number, b: number): boolean {
+  return Math.abs(a - b) <= 1e-9 * Math.abs(a);
+}
+
+/** Passes of a trace up to the last decode step that is recorded. */
+function recordFirst(
+  placement: Placement,
+  lengths: Lengths,
+  batchSize: number,
+): readonly RecordedPass[] {
+  const recording = new Recording();
+  placement.trace({ ...lengths, batchSize, decodeSteps: { first: RECORDED_STEPS } }, recording);
+  return recording.passes;
+}
+
+function fixedPass(pass: RecordedPass, other: RecordedPass, sizes: Sizes): ProgramPass {
+  return {
+    ...pass,
+    events: Int32Array.from(pass.events),
+    sizeOf: Int32Array.from(pass.bytes, (bytes, i) => sizes.inBatch(bytes, other.bytes[i] ?? NaN)),
+    termOf: Int32Array.from(pass.terms, (term, i) => sizes.inBatch(term, other.terms[i] ?? NaN)),
+  };
+}
+
+/** @param corners Two steps with one batch, and the same with another. */
+function repeatedPass(
+  corners: readonly [RecordedPass, RecordedPass, RecordedPass, RecordedPass],
+  sizes: Sizes,
+): ProgramPass {
+  const [, late] = corners;
+  const fit = (column: "bytes" | "terms") =>
+    Int32Array.from(
+      late[column],
+      (_, i) =>
+        sizes.inBatchAndStep(
+          late.step,
+          corners.map((pass) => pass[column][i] ?? NaN) as [number, number, number, number],
+        ),
+    );
+  return { ...late, events: Int32Array.from(late.events), sizeOf: fit("bytes"), termOf: fit("terms") };
+}
+
+function writePass(
+  pass: ProgramPass,
+  values: Float64Array,
+  handles: number[][],
+  sink: TraceSink,
+): void {
+  const own: number[] = [];
+  handles.push(own);
+  sink.beginPhase(pass.phase, pass.step);
+  for (const event of pass.events) {
+    const index = event >> KIND_BITS;
+    const kind = event & KIND_MASK;
+    if (kind === ALLOCATE) {
+      const tensor = pass.tensors[index] as Tensor;
+      const bytes = values[pass.sizeOf[index] as number] as number;
+      own.push(sink.allocate({ ...tensor, bytes }));
+    } else if (kind === FREE_OWN) sink.free(own[index] as number);
+    else if (kind === RUN) {
+      const operation = pass.operations[index] as Operation;
+      const term = (offset: number) =>
+        values[pass.termOf[OPERATION_TERMS * index + offset] as number] as number;
+      const linkBytes = operation.link === undefined ? {} : { linkBytes: term(2) };
+      sink.run({ ...operation, flops: term(0), bytes: term(1), ...linkBytes });
+    } else {
+      const { age, index: place } = pass.earlier[index] as ProgramPass["earlier"][number];
+      sink.free((handles[handles.length - 1 - age] as number[])[place] as number);
+    }
+  }
+}
