@@ -17,12 +17,15 @@ import {
   Recording,
   RUN,
   sameEvents,
+  sameTensors,
 } from "./recording.ts";
 import { Sizes } from "./sizes.ts";
 import type { Operation, Tensor, TraceSink } from "./trace.ts";
 
 /** Decode steps that are recorded: two that may be unlike the others, and two of which each later one is a copy. */
 const RECORDED_STEPS = 4;
+/** Most steps that a tensor may live into in a repeated step. */
+export const MAX_AGE = 3;
 /** The batch whose trace must come out of the fit. */
 const CHECKED_BATCH = 4096;
 
@@ -73,7 +76,6 @@ export class Program {
     if (first === undefined || second === undefined) return undefined;
     const step = batch === 1 ? 0 : 1;
     const sizes = new Sizes(batch === 1 ? 1 : 2, step);
-    const repeats = lengths.newTokens - 1 > RECORDED_STEPS;
     const passes: ProgramPass[] = [];
     for (const [index, pass] of first.entries()) {
       const other = second[index];
@@ -84,19 +86,11 @@ export class Program {
       passes.push(fixedPass(pass, other, sizes));
     }
     let repeated: ProgramPass | undefined;
-    if (repeats) {
-      const [a, b] = [passes.length - 2, passes.length - 1];
-      const pairs = [first[a], first[b], second[a], second[b]];
-      if (pairs.some((pass) => pass === undefined)) return undefined;
-      const [early, late, earlyMore, lateMore] = pairs as [
-        RecordedPass,
-        RecordedPass,
-        RecordedPass,
-        RecordedPass,
-      ];
-      const onlyTheStepBefore = late.earlier.every(({ age }) => age === 1);
-      if (!onlyTheStepBefore || !sameEvents(early, late)) return undefined;
-      repeated = repeatedPass([early, late, earlyMore, lateMore], sizes);
+    if (lengths.newTokens - 1 > RECORDED_STEPS) {
+      if (!repeatsItself(first)) return undefined;
+      const corners = [first.at(-2), first.at(-1), second.at(-2), second.at(-1)];
+      if (corners.some((pass) => pass === undefined)) return undefined;
+      repeated = repeatedPass(corners as unknown as Corners, sizes);
       passes.length -= 1;
     }
     const program = new Program(lengths.newTokens, sizes, passes, repeated);
@@ -166,11 +160,24 @@ function fixedPass(pass: RecordedPass, other: RecordedPass, sizes: Sizes): Progr
   };
 }
 
-/** @param corners Two steps with one batch, and the same with another. */
-function repeatedPass(
-  corners: readonly [RecordedPass, RecordedPass, RecordedPass, RecordedPass],
-  sizes: Sizes,
-): ProgramPass {
+/** Two steps with one batch, and the same with another. */
+type Corners = readonly [RecordedPass, RecordedPass, RecordedPass, RecordedPass];
+
+/**
+ * Whether the last recorded step is a copy of the one before, and frees only what steps of its kind left: then the
+ * next one does the same.
+ */
+function repeatsItself(passes: readonly RecordedPass[]): boolean {
+  const last = passes.at(-1);
+  const before = passes.at(-2);
+  if (last === undefined || before === undefined || !sameEvents(before, last)) return false;
+  return last.earlier.every(({ age }) => {
+    const from = passes.at(-1 - age);
+    return age <= MAX_AGE && from !== undefined && sameTensors(from, last);
+  });
+}
+
+function repeatedPass(corners: Corners, sizes: Sizes): ProgramPass {
   const [, late] = corners;
   const fit = (column: "bytes" | "terms") =>
     Int32Array.from(
@@ -181,7 +188,12 @@ function repeatedPass(
           corners.map((pass) => pass[column][i] ?? NaN) as [number, number, number, number],
         ),
     );
-  return { ...late, events: Int32Array.from(late.events), sizeOf: fit("bytes"), termOf: fit("terms") };
+  return {
+    ...late,
+    events: Int32Array.from(late.events),
+    sizeOf: fit("bytes"),
+    termOf: fit("terms"),
+  };
 }
 
 function writePass(

@@ -97,22 +97,27 @@ export class Recording implements TraceSink {
 
 /** Whether two passes do the same to tensors that may have other sizes. */
 export function sameEvents(left: RecordedPass, right: RecordedPass): boolean {
-  return left.phase === right.phase && sameNumbers(left.events, right.events) &&
+  return sameNumbers(left.events, right.events) && sameTensors(left, right) &&
     left.earlier.every((tensor, index) => {
       const other = right.earlier[index];
       return tensor.age === other?.age && tensor.index === other.index;
-    }) &&
-    left.tensors.every((tensor, index) => {
-      const other = right.tensors[index];
-      return tensor.device === other?.device && tensor.name === other.name &&
-        tensor.category === other.category && tensor.outside === other.outside &&
-        tensor.stream === other.stream;
     }) &&
     left.operations.every((operation, index) => {
       const other = right.operations[index];
       return operation.device === other?.device && operation.name === other.name &&
         operation.kind === other.kind && operation.launches === other.launches &&
         operation.link === other.link;
+    });
+}
+
+/** Whether two passes allocate the same tensors in the same order, sizes aside. */
+export function sameTensors(left: RecordedPass, right: RecordedPass): boolean {
+  return left.phase === right.phase && left.tensors.length === right.tensors.length &&
+    left.tensors.every((tensor, index) => {
+      const other = right.tensors[index];
+      return tensor.device === other?.device && tensor.name === other.name &&
+        tensor.category === other.category && tensor.outside === other.outside &&
+        tensor.stream === other.stream;
     });
 }
 

@@ -32,7 +32,10 @@ export class Sizes {
   inBatchAndStep(step: number, corners: readonly [number, number, number, number]): number {
     const [early, late, earlyMore, lateMore] = corners;
     const [perStep, perBoth] = this.#line(late - early, lateMore - earlyMore);
-    const [constant, perSequence] = this.#line(late - step * (late - early), lateMore - step * (lateMore - earlyMore));
+    const [constant, perSequence] = this.#line(
+      late - step * (late - early),
+      lateMore - step * (lateMore - earlyMore),
+    );
     return this.#index(constant, perSequence, perStep, perBoth);
   }
 
