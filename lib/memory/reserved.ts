@@ -1,19 +1,196 @@
-/** The interpreter of reserved memory: every allocation of a trace goes through the caching allocator of its device. */
-import { HOST, type Phase, type Tensor, type TraceSink } from "../trace/trace.ts";
+/**
+ * Reserved memory: every allocation of a generation, with each of its decode steps, through the caching allocators of
+ * the devices. A program is turned into one list of integers per device and pass, and replayed for any batch.
+ *
+ * Devices are replayed one after the other, each to its end or to the request that fails: a device that runs out of
+ * memory does not cut short what is told of the others.
+ */
+import { MAX_AGE, type Program, type ProgramPass } from "../trace/program.ts";
+import { ALLOCATE, FREE_EARLIER, FREE_OWN, KIND_BITS, KIND_MASK, RUN } from "../trace/recording.ts";
+import type { Phase, Tensor } from "../trace/trace.ts";
 import { CachingAllocator } from "./allocator/allocator.ts";
 import { NONE } from "./allocator/blocks.ts";
-import type { AllocatorOptions } from "./allocator/rules.ts";
+import { roundedUnits, UNIT_BYTES } from "./allocator/rules.ts";
 
 /** What a device's allocator says of a generation. */
 export interface Reserved {
   /** `max_memory_allocated` over loading. */
   readonly loadPeakAllocatedBytes: number;
-  /** `max_memory_allocated` after loading. */
+  /** `max_memory_allocated`, reset after loading. */
   readonly peakAllocatedBytes: number;
-  /** `max_memory_reserved` after loading. */
+  /** `max_memory_reserved`, reset after loading. */
   readonly peakReservedBytes: number;
   /** Times that all cached segments had to be returned. */
   readonly retries: number;
-  /** The request that failed when nothing was left to return; absent when all was served. */
-  readonly failure?: { readonly phase: Phase; readonly step: number; readonly bytes: number };
+  /** The request that failed when nothing was left to return; absent when all were served. */
+  readonly failure?: Failure;
+}
+
+export interface Failure {
+  readonly phase: Phase;
+  /** Of decode, from 1; 0 in other phases. */
+  readonly step: number;
+  /** What the driver was asked for. */
+  readonly segmentBytes: number;
+  /** What was reserved at that moment. */
+  readonly reservedBytes: number;
+}
+
+/** The events of one pass on one device; a number of an event is an index into `sizeOf` or `earlier`. */
+interface DevicePass {
+  readonly phase: Phase;
+  readonly step: number;
+  /** `index << KIND_BITS | kind` */
+  readonly events: Int32Array;
+  /** Index of the size of each allocation, and its stream. */
+  readonly sizeOf: Int32Array;
+  readonly streamOf: Int32Array;
+  /** Age and index of tensors of earlier passes, in turn. */
+  readonly earlier: Int32Array;
+}
+
+/** A program as the allocator of one device sees it. */
+export class DeviceReplay {
+  readonly #program: Program;
+  readonly #passes: readonly DevicePass[];
+  readonly #repeated: DevicePass | undefined;
+
+  constructor(program: Program, device: number) {
+    this.#program = program;
+    /** Index within the device of each allocation of each pass. */
+    const local: Int32Array[] = [];
+    const convert = (pass: ProgramPass) => devicePass(pass, device, local);
+    this.#passes = program.passes.map(convert);
+    this.#repeated = program.repeated && convert(program.repeated);
+  }
+
+  /** @param allocator A new or a reset one. */
+  run(batch: number, allocator: CachingAllocator): Reserved {
+    const { sizes, decodeSteps, firstRepeated } = this.#program;
+    const values = new Float64Array(sizes.length);
+    const units = new Int32Array(sizes.length);
+    const blocks: Int32Array[] = [];
+    let loadPeakAllocatedBytes = 0;
+    let isLoading = true;
+    let failure: Failure | undefined;
+
+    function play(pass: DevicePass, step: number): boolean {
+      if (isLoading && pass.phase === "prefill") {
+        isLoading = false;
+        loadPeakAllocatedBytes = allocator.peakAllocatedBytes;
+        allocator.resetPeaks();
+      }
+      sizes.evaluate(batch, step, values);
+      for (let i = 0; i < values.length; i++) {
+        const bytes = values[i] as number;
+        // A tensor without elements takes nothing.
+        units[i] = bytes > 0 ? roundedUnits(bytes) : 0;
+      }
+      // Of a repeated pass only the last few iterations are referred to.
+      const isRing = blocks.length > 0 && pass.events.length > 0 && step > firstRepeated;
+      const own = isRing && blocks.length > MAX_AGE
+        ? reused(blocks, pass.sizeOf.length)
+        : new Int32Array(pass.sizeOf.length);
+      blocks.push(own);
+      if (playPass(pass, units, own, blocks, allocator)) return true;
+      failure = {
+        phase: pass.phase,
+        step,
+        segmentBytes: allocator.failedUnits * UNIT_BYTES,
+        reservedBytes: allocator.reservedBytes,
+      };
+      return false;
+    }
+
+    const goesOn = this.#passes.every((pass) => play(pass, pass.step));
+    if (goesOn && this.#repeated !== undefined) {
+      for (let step = firstRepeated; step <= decodeSteps; step++) {
+        if (!play(this.#repeated, step)) break;
+      }
+    }
+    const { peakAllocatedBytes, peakReservedBytes, retries } = allocator;
+    return {
+      loadPeakAllocatedBytes: isLoading ? peakAllocatedBytes : loadPeakAllocatedBytes,
+      peakAllocatedBytes,
+      peakReservedBytes,
+      retries,
+      ...(failure === undefined ? {} : { failure }),
+    };
+  }
+}
+
+/** The column of a pass that is too old to be referred to. */
+function reused(blocks: Int32Array[], length: number): Int32Array {
+  const old = blocks[blocks.length - 1 - MAX_AGE] as Int32Array;
+  return old.length === length ? old : new Int32Array(length);
+}
+
+/** @returns Whether all requests were served. */
+function playPass(
+  { events, sizeOf, streamOf, earlier }: DevicePass,
+  units: Int32Array,
+  own: Int32Array,
+  blocks: readonly Int32Array[],
+  allocator: CachingAllocator,
+): boolean {
+  const last = blocks.length - 1;
+  for (let i = 0; i < events.length; i++) {
+    const event = events[i] as number;
+    const index = event >> KIND_BITS;
+    const kind = event & KIND_MASK;
+    if (kind === ALLOCATE) {
+      const size = units[sizeOf[index] as number] as number;
+      if (size === 0) {
+        own[index] = NONE;
+        continue;
+      }
+      const block = allocator.mallocUnits(size, streamOf[index] as number);
+      if (block === NONE) return false;
+      own[index] = block;
+      continue;
+    }
+    let block = NONE;
+    if (kind === FREE_OWN) block = own[index] as number;
+    else {
+      const column = blocks[last - (earlier[2 * index] as number)] as Int32Array;
+      block = column[earlier[2 * index + 1] as number] as number;
+    }
+    if (block !== NONE) allocator.free(block);
+  }
+  return true;
+}
+
+/** @param local Filled in for the passes so far. */
+function devicePass(pass: ProgramPass, device: number, local: Int32Array[]): DevicePass {
+  const isMine = (tensor: Tensor) =>
+    tensor.device === device && tensor.category !== "context" && !tensor.outside;
+  let count = 0;
+  const mine = Int32Array.from(pass.tensors, (tensor) => isMine(tensor) ? count++ : NONE);
+  local.push(mine);
+  const events: number[] = [];
+  const earlier: number[] = [];
+  for (const event of pass.events) {
+    const index = event >> KIND_BITS;
+    const kind = event & KIND_MASK;
+    if (kind === RUN) continue;
+    if (kind !== FREE_EARLIER) {
+      const place = mine[index] as number;
+      if (place !== NONE) events.push(place << KIND_BITS | kind);
+      continue;
+    }
+    const { age, index: there } = pass.earlier[index] as ProgramPass["earlier"][number];
+    const place = local[local.length - 1 - age]?.[there] ?? NONE;
+    if (place === NONE) continue;
+    events.push(earlier.length / 2 << KIND_BITS | FREE_EARLIER);
+    earlier.push(age, place);
+  }
+  const kept = pass.tensors.flatMap((tensor, index) => isMine(tensor) ? [index] : []);
+  return {
+    phase: pass.phase,
+    step: pass.step,
+    events: Int32Array.from(events),
+    sizeOf: Int32Array.from(kept, (index) => pass.sizeOf[index] as number),
+    streamOf: Int32Array.from(kept, (index) => pass.tensors[index]?.stream ?? 0),
+    earlier: Int32Array.from(earlier),
+  };
 }
