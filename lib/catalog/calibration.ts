@@ -9,6 +9,8 @@ type ByStrategy = Readonly<Record<StrategySpec["use"], number>>;
 export interface MemoryCalibration {
   /** CUDA context of one process on one GPU. */
   readonly cudaContextBytes: number;
+  /** What the driver takes beside it once the kernels of a generation have been loaded. */
+  readonly kernelModulesBytes: number;
   /** NCCL's buffers on one GPU of a group of several. */
   readonly ncclBytes: number;
   /** Private memory of one rank's interpreter and libraries, beside a GPU. */
@@ -25,6 +27,8 @@ export function memoryCalibration(stack: Stack): MemoryCalibration {
   const isOld = Number.parseInt(stack.versions["torch"] ?? "", 10) < 2;
   return {
     cudaContextBytes: (isOld ? memory.cudaContextBytesTorch1 : memory.cudaContextBytes).value,
+    // Before 2.0 the context had all kernels from the start.
+    kernelModulesBytes: isOld ? 0 : memory.kernelModulesBytes.value,
     ncclBytes: memory.ncclBytes.value,
     hostBaseBytes: memory.hostBaseBytes.values,
     cpuBaseBytes: memory.cpuBaseBytes.values,

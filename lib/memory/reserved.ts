@@ -8,7 +8,7 @@
 import { MAX_AGE, type Program, type ProgramPass } from "../trace/program.ts";
 import { ALLOCATE, FREE_EARLIER, FREE_OWN, KIND_BITS, KIND_MASK, RUN } from "../trace/recording.ts";
 import type { Phase, Tensor } from "../trace/trace.ts";
-import { CachingAllocator } from "./allocator/allocator.ts";
+import type { CachingAllocator } from "./allocator/allocator.ts";
 import { NONE } from "./allocator/blocks.ts";
 import { roundedUnits, UNIT_BYTES } from "./allocator/rules.ts";
 

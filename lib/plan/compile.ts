@@ -10,7 +10,6 @@
  */
 import type { Model } from "../catalog/types.ts";
 import { type Diagnostic, hasErrors, type Outcome } from "../diagnostics/diagnostic.ts";
-import { unmodelledReserved } from "../diagnostics/messages/plan.ts";
 import type { CellSpec, Pipeline } from "../language/pipeline.ts";
 import { parameterCount } from "../model/module.ts";
 import {
@@ -58,7 +57,6 @@ export async function compile(
     return { cell, configuration: known, ...planCell(cell, known, pipeline, keyBase, context) };
   });
   diagnostics.push(...uniqueByText(planned.flatMap((item) => item.diagnostics)));
-  if (resolved.hardware.device.type === "gpu") diagnostics.push(unmodelledReserved({}));
   if (hasErrors(diagnostics)) return { diagnostics };
 
   const { sessions, sessionOf } = await makeSessions(planned);

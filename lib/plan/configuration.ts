@@ -31,7 +31,7 @@ export function configure(
   pipeline: Pipeline,
   resolved: Resolved,
 ): Configuration {
-  const context = strategyContext(pipeline, resolved, spec.use);
+  const context = strategyContext(pipeline, resolved, spec);
   const { value: placement, diagnostics } = placeStrategy(spec, context);
   const base = {
     spec,
@@ -92,7 +92,7 @@ export function predict(
   return {
     ...judge(need, causeFacts(cell, configuration, placement)),
     ...(findLargestBatch ? { largestBatch: largestBatches.get(lengths) ?? null } : {}),
-    devices: need.devices.map(({ peak: _, ...device }) => device),
+    devices: need.devices.map(({ peak: _, required: __, ...device }) => device),
     hosts: need.hosts,
     time,
   };

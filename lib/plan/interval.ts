@@ -12,25 +12,42 @@ export function timesFactor(mid: number, factor: number): Interval {
 }
 
 /**
- * Peak of one device. What is known exactly (weights, KV cache) does not widen it. On a GPU the caching
- * allocator may hold up to as much again as the short-lived tensors of a generation took, the cache among them, because each
- * step outgrows the blocks of the step before; on a CPU the allocator returns large blocks, and the spread is
- * that of the interpreter and its threads.
+ * Peak of one cpu device, whose allocator returns large blocks: the spread is that of the interpreter and its threads.
  */
-export function deviceInterval(peak: Peak, type: Device["type"]): Interval {
-  const { kv, activation, communication, context } = peak.byCategory;
-  const mid = peak.bytes;
-  if (type === "gpu") {
-    const churned = kv + activation + communication;
-    return {
-      low: mid - 0.1 * context,
-      mid: mid + 0.25 * churned,
-      high: mid + churned + 0.1 * context,
-    };
-  }
+export function cpuInterval({ bytes, byCategory: { context, activation } }: Peak): Interval {
   const spread = 0.1 * context + 0.1 * activation;
-  return { low: mid - spread, mid, high: mid + spread };
+  return { low: bytes - spread, mid: bytes, high: bytes + spread };
 }
+
+/**
+ * What a GPU is filled with while a cell runs. Weights and libraries are there once; between the tensors of a
+ * generation the order of the addresses, which the driver chooses, decides now and then whether a cached segment
+ * serves once more, and with it a twentieth of what the allocator reserved.
+ */
+export function filledInterval(mid: number, peak: Peak, capacity: number): Interval {
+  const churned = Math.max(0, mid - peak.byCategory.weights - peak.outsideBytes);
+  const outside = OUTSIDE_SPREAD * peak.outsideBytes;
+  return {
+    low: mid - 0.05 * churned - outside,
+    mid,
+    high: Math.max(mid, Math.min(mid + 0.12 * churned + outside, capacity)),
+  };
+}
+
+/** How far off the least memory that a cell runs with may be. */
+export function requiredMargin({ bytes, byCategory, outsideBytes }: Peak): number {
+  const churned = Math.max(0, bytes - byCategory.weights - outsideBytes);
+  return 0.03 * churned + OUTSIDE_SPREAD * outsideBytes;
+}
+
+/** The least memory that a cell runs with. */
+export function requiredInterval(mid: number, peak: Peak): Interval {
+  const margin = requiredMargin(peak);
+  return { low: mid - margin, mid, high: mid + margin };
+}
+
+/** Share by which context and libraries differ between machines and drivers. */
+const OUTSIDE_SPREAD = 0.1;
 
 /** Peak of one node's processes. */
 export function hostInterval(bytes: number, type: Device["type"]): Interval {

@@ -250,8 +250,10 @@ export interface DevicePrediction {
   readonly loadPeakAllocatedBytes: number | null;
   /** What `torch.cuda.max_memory_allocated` would say after generating. */
   readonly peakAllocatedBytes: number | null;
-  /** What `torch.cuda.max_memory_reserved` would say; null where it is not predicted. */
+  /** What `torch.cuda.max_memory_reserved` would say after generating, or when memory ran out. */
   readonly peakReservedBytes: number | null;
+  /** Times that PyTorch's allocator had to return its cached memory, each a pause of the device. */
+  readonly allocatorRetries: number | null;
   /** All phases, with context, workspace and communication buffers. */
   readonly peakBytes: Interval;
   /** Null when nothing limits the device. */

@@ -13,7 +13,7 @@ export function predictCell(
   context: StrategyContext,
   dtype: Dtype,
 ): { need: Need; time: TimePrediction } {
-  const memory = memoryMeter(placement, context);
+  const memory = memoryMeter(placement, workload, context);
   const time = timeMeter(placement, workload, context, dtype);
   placement.trace(workload, broadcast([memory.sink, time.sink]));
   return { need: memory.read(), time: time.read() };

@@ -3,17 +3,32 @@ import { memoryCalibration } from "../catalog/calibration.ts";
 import { type Peak, PeakMemory } from "../memory/peak.ts";
 import type { Placement, StrategyContext, Workload } from "../strategy/strategy.ts";
 import { HOST, type Phase, type TraceSink } from "../trace/trace.ts";
-import { deviceInterval, hostInterval } from "./interval.ts";
-import type { DevicePrediction, HostPrediction } from "./plan.ts";
+import {
+  cpuInterval,
+  filledInterval,
+  hostInterval,
+  requiredInterval,
+  requiredMargin,
+} from "./interval.ts";
+import type { DevicePrediction, HostPrediction, Interval } from "./plan.ts";
+import { programOf, replayOf } from "./programs.ts";
+import { reservedNeed } from "./reserved_need.ts";
 
 /** PyTorch's CUDA allocator rounds blocks to 512 B, its CPU allocator aligns them to 64 B. */
 const BLOCK_BYTES = { gpu: 512, cpu: 64 } as const;
 
 const AFTER_LOADING: readonly Phase[] = ["prefill", "decode"];
 
+/** What a device needs, before it is judged. */
+export interface DeviceNeed extends DevicePrediction {
+  readonly peak: Peak;
+  /** The least capacity with which the cell runs: on a GPU less than it fills, where cached memory can be returned. */
+  readonly required: Interval;
+}
+
 /** What a cell needs, before it is judged. */
 export interface Need {
-  readonly devices: readonly (DevicePrediction & { readonly peak: Peak })[];
+  readonly devices: readonly DeviceNeed[];
   readonly hosts: readonly HostPrediction[];
 }
 
@@ -23,46 +38,133 @@ export function predictMemory(
   workload: Workload,
   context: StrategyContext,
 ): Need {
-  const meter = memoryMeter(placement, context);
+  const meter = memoryMeter(placement, workload, context);
   placement.trace(workload, meter.sink);
   return meter.read();
+}
+
+/** As `predictMemory`, but for the tensors alone: no allocator can do with less. */
+export function tensorNeed(
+  placement: Placement,
+  workload: Workload,
+  context: StrategyContext,
+): Need {
+  const memory = new PeakMemory(BLOCK_BYTES[context.hardware.device.type]);
+  placement.trace(workload, memory);
+  return readNeed(
+    memory,
+    placement,
+    context,
+    context.hardware.device.type === "gpu" ? sumTerms : cpuTerms,
+  );
 }
 
 /** A sink for the trace of one cell, and what it says when the trace has been written. */
 export function memoryMeter(
   placement: Placement,
+  workload: Workload,
   context: StrategyContext,
 ): { readonly sink: TraceSink; read(): Need } {
   const memory = new PeakMemory(BLOCK_BYTES[context.hardware.device.type]);
-  return { sink: memory, read: () => readNeed(memory, placement, context) };
+  const isGpu = context.hardware.device.type === "gpu";
+  const terms = isGpu
+    ? (peak: Peak, device: number) => gpuTerms(peak, device, placement, workload, context)
+    : cpuTerms;
+  return { sink: memory, read: () => readNeed(memory, placement, context, terms) };
 }
 
-function readNeed(memory: PeakMemory, placement: Placement, context: StrategyContext): Need {
-  const { hardware } = context;
-  const isGpu = hardware.device.type === "gpu";
+function readNeed(
+  memory: PeakMemory,
+  placement: Placement,
+  context: StrategyContext,
+  terms: (peak: Peak, device: number) => AllocatorTerms,
+): Need {
   const capacityBytes = context.deviceCapacityBytes;
-  const devices = placement.devices.map(({ index, node, traced }) => {
-    const peak = memory.peak(traced);
-    const after = memory.peak(traced, AFTER_LOADING);
-    const loading = memory.peak(traced, ["load"]);
-    return {
-      index,
-      node,
-      weightsBytes: after.byCategory.weights,
-      kvBytes: memory.peakOf(traced, "kv"),
-      activationBytes: after.byCategory.activation,
-      workspaceBytes: after.byCategory.workspace,
-      contextBytes: after.byCategory.context,
-      communicationBytes: after.byCategory.communication,
-      loadPeakAllocatedBytes: isGpu ? loading.bytes - loading.outsideBytes : null,
-      peakAllocatedBytes: isGpu ? after.bytes - after.outsideBytes : null,
-      peakReservedBytes: null,
-      peakBytes: deviceInterval(peak, hardware.device.type),
-      capacityBytes,
-      peak,
-    };
+  const traced = new Map<number, Omit<DeviceNeed, "index" | "node">>();
+  const devices = placement.devices.map(({ index, node, traced: device }) => {
+    let told = traced.get(device);
+    if (told === undefined) {
+      const sums = deviceSums(memory, device);
+      told = { ...sums, capacityBytes, ...terms(sums.peak, device) };
+      traced.set(device, told);
+    }
+    return { index, node, ...told };
   });
   return { devices, hosts: readHosts(memory, placement, context) };
+}
+
+type AllocatorTerms = Pick<
+  DeviceNeed,
+  | "loadPeakAllocatedBytes"
+  | "peakAllocatedBytes"
+  | "peakReservedBytes"
+  | "allocatorRetries"
+  | "peakBytes"
+  | "required"
+>;
+
+function deviceSums(memory: PeakMemory, device: number) {
+  const after = memory.peak(device, AFTER_LOADING);
+  return {
+    weightsBytes: after.byCategory.weights,
+    kvBytes: memory.peakOf(device, "kv"),
+    activationBytes: after.byCategory.activation,
+    workspaceBytes: after.byCategory.workspace,
+    contextBytes: after.byCategory.context,
+    communicationBytes: after.byCategory.communication,
+    peak: memory.peak(device),
+  };
+}
+
+function cpuTerms(peak: Peak): AllocatorTerms {
+  const peakBytes = cpuInterval(peak);
+  return {
+    loadPeakAllocatedBytes: null,
+    peakAllocatedBytes: null,
+    peakReservedBytes: null,
+    allocatorRetries: null,
+    peakBytes,
+    required: peakBytes,
+  };
+}
+
+/** The tensors of a GPU, as if the allocator wasted nothing. */
+function sumTerms(peak: Peak): AllocatorTerms {
+  const required = requiredInterval(peak.bytes, peak);
+  return { ...cpuTerms(peak), peakBytes: required, required };
+}
+
+function gpuTerms(
+  peak: Peak,
+  device: number,
+  placement: Placement,
+  workload: Workload,
+  context: StrategyContext,
+): AllocatorTerms {
+  const { outsideBytes } = peak;
+  const capacity = context.deviceCapacityBytes ?? Infinity;
+  const { reserved, requiredBytes } = reservedNeed(
+    replayOf(programOf(placement, workload), device),
+    workload.batchSize,
+    peak.bytes - outsideBytes,
+    {
+      availableBytes: Math.max(0, capacity - outsideBytes),
+      marginBytes: requiredMargin(peak),
+      expandableSegments: context.allocator === "expandable",
+    },
+  );
+  const required = requiredInterval(requiredBytes + outsideBytes, peak);
+  return {
+    loadPeakAllocatedBytes: reserved.loadPeakAllocatedBytes,
+    peakAllocatedBytes: reserved.peakAllocatedBytes,
+    peakReservedBytes: reserved.peakReservedBytes,
+    allocatorRetries: reserved.retries,
+    // What a cell that runs out of memory would fill is not known: no less than it requires.
+    peakBytes: reserved.failure === undefined
+      ? filledInterval(reserved.peakReservedBytes + outsideBytes, peak, capacity)
+      : required,
+    required,
+  };
 }
 
 /**

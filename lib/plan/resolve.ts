@@ -64,12 +64,13 @@ function shapeOf(model: Model): Outcome<Pick<Resolved, "family" | "shape" | "roo
 export function strategyContext(
   pipeline: Pipeline,
   resolved: Resolved,
-  use: StrategySpec["use"],
+  { use, allocator }: Pick<StrategySpec, "use" | "allocator">,
 ): StrategyContext {
   const { hardware, stack, family, shape, root } = resolved;
   const { budget } = pipeline;
   return {
     use,
+    allocator,
     family,
     shape,
     root,

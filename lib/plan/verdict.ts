@@ -3,7 +3,7 @@ import type { Placement, StrategyContext, Workload } from "../strategy/strategy.
 import { type CauseFacts, deviceCause, hostCause, sameTerms } from "./causes.ts";
 import { exceedProbability } from "./interval.ts";
 import type { HostPrediction, Limit, Verdict } from "./plan.ts";
-import { type Need, predictMemory } from "./predict_memory.ts";
+import { type Need, predictMemory, tensorNeed } from "./predict_memory.ts";
 
 export interface Judgement {
   readonly verdict: Verdict;
@@ -59,10 +59,10 @@ function judgeDevice(
   const limit = {
     resource: `device:${device.index}`,
     phase: device.peak.phase,
-    needBytes: device.peakBytes.mid,
+    needBytes: device.required.mid,
     haveBytes: device.capacityBytes,
   };
-  const probability = exceedProbability(device.peakBytes, device.capacityBytes);
+  const probability = exceedProbability(device.required, device.capacityBytes);
   return { limit, probability, cause: () => deviceCause(device.index, device.peak, limit, facts) };
 }
 
@@ -86,8 +86,9 @@ function ratio({ needBytes, haveBytes }: Limit): number {
 const MAX_BATCH = 2 ** 20;
 
 /**
- * Largest batch that is more likely to fit than not, all else equal: the need grows with the batch, so the
- * boundary is found by doubling and bisecting the real prediction.
+ * Largest batch that is more likely to fit than not, all else equal. The need grows with the batch, so the boundary
+ * is found by doubling and bisecting the real prediction; the tensors alone, which are added up quickly, say first
+ * which batches cannot fit.
  *
  * @returns null when not even one sequence fits.
  */
@@ -96,18 +97,25 @@ export function largestBatch(
   workload: Workload,
   context: StrategyContext,
 ): number | null {
-  function fits(batchSize: number): boolean {
+  const limit = boundary(MAX_BATCH + 1, (batchSize) => {
+    const sums = tensorNeed(placement, { ...workload, batchSize }, context);
+    return judge(sums).oomProbability <= 0.5;
+  });
+  const largest = boundary(limit + 1, (batchSize) => {
     const need = predictMemory(placement, { ...workload, batchSize }, context);
     return judge(need).oomProbability <= 0.5;
-  }
-  if (!fits(1)) return null;
-  let good = 1;
-  let bad = 2;
-  while (bad <= MAX_BATCH && fits(bad)) {
+  });
+  return largest === 0 ? null : Math.min(largest, MAX_BATCH);
+}
+
+/** Largest number below `end` for which `fits` holds, and all before it; 0 when there is none. */
+function boundary(end: number, fits: (value: number) => boolean): number {
+  let good = 0;
+  let bad = 1;
+  while (bad < end && fits(bad)) {
     good = bad;
-    bad *= 2;
+    bad = Math.min(2 * bad, end);
   }
-  if (bad > MAX_BATCH) return MAX_BATCH;
   while (bad - good > 1) {
     const middle = Math.floor((good + bad) / 2);
     if (fits(middle)) good = middle;

@@ -27,9 +27,9 @@ export function traceStart(
   }
   sink.allocate({
     device,
-    name: "CUDA context",
+    name: "CUDA context and kernels",
     category: "context",
-    bytes: facts.cudaContextBytes,
+    bytes: facts.cudaContextBytes + facts.kernelModulesBytes,
   });
   if (worldSize > 1) {
     // Not of PyTorch's allocator, so they belong to the context as the libraries do.

@@ -22,6 +22,8 @@ export interface StrategyContext {
   /** What the versions of the stack do. */
   readonly behaviours: ReadonlySet<BehaviourName>;
   readonly use: StrategySpec["use"];
+  /** How PyTorch's CUDA allocator is set up. @default "native" */
+  readonly allocator?: StrategySpec["allocator"];
   /** Speed constants to use instead of those that ship for their kind of device. */
   readonly calibration?: CalibrationFile;
   /** Cap of one device: the least of its memory and the budget; null where nothing caps it. */

@@ -98,6 +98,15 @@ export class Program {
     return isRight ? program : undefined;
   }
 
+  /** What a placement writes for one batch, recorded step by step: for placements that cannot be compiled. */
+  static record(placement: Placement, lengths: Lengths, batchSize: number): Program {
+    const recording = new Recording();
+    placement.trace({ ...lengths, batchSize, decodeSteps: "every" }, recording);
+    const sizes = new Sizes(batchSize, 0);
+    const passes = recording.passes.map((pass) => fixedPass(pass, pass, sizes));
+    return new Program(lengths.newTokens, sizes, passes, undefined);
+  }
+
   /** Number of decode steps. */
   get decodeSteps(): number {
     return this.newTokens - 1;

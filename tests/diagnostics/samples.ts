@@ -136,7 +136,6 @@ export const samples: Samples = {
     unreadablePrompts: { path: "./prompts.txt", reason: "it does not exist" },
     unknownDevices: { devices: [8, 9], available: 8 },
     modulesWithoutDevice: { module: "transformer.h.1", count: 3 },
-    unmodelledReserved: {},
     planChanged: { path: "pipelines/tiny.yaml", what: "has changed" },
     planPipelineAbsent: { path: "pipelines/tiny.yaml" },
     notAPlan: { path: "plan.json", reason: "cells: expected a list" },

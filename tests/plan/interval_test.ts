@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import {
-  deviceInterval,
+  cpuInterval,
   exceedProbability,
+  filledInterval,
   hostInterval,
+  requiredInterval,
   timesFactor,
 } from "../../lib/plan/interval.ts";
 
@@ -29,23 +31,25 @@ Deno.test("a factor widens to both sides", () => {
   assert.deepEqual(timesFactor(10, 2), { low: 5, mid: 10, high: 20 });
 });
 
-Deno.test("on a GPU the allocator may hold as much again as short-lived tensors took", () => {
-  const churned = 200 + 80 + 120;
-  assert.deepEqual(deviceInterval(PEAK, "gpu"), {
-    low: 1000 - 10,
-    mid: 1000 + churned / 4,
-    high: 1000 + churned + 10,
-  });
+Deno.test("on a GPU what is reserved beside weights and libraries may be off, and the device is full at most", () => {
+  const reserved = 1200;
+  const churned = 1200 - 500 - 100;
+  const interval = filledInterval(reserved, PEAK, 5000);
+  near(interval.low, 1200 - 0.05 * churned - 10);
+  near(interval.mid, 1200);
+  near(interval.high, 1200 + 0.12 * churned + 10);
+  near(filledInterval(reserved, PEAK, 1210).high, 1210);
 });
 
 Deno.test("on a cpu device the interval is that of the interpreter and the activations", () => {
-  assert.deepEqual(deviceInterval(PEAK, "cpu"), { low: 982, mid: 1000, high: 1018 });
+  assert.deepEqual(cpuInterval(PEAK), { low: 982, mid: 1000, high: 1018 });
 });
 
 Deno.test("exactly known weights are no reason for doubt", () => {
-  const weights = { ...PEAK.byCategory, kv: 0, activation: 0, communication: 0, context: 0 };
-  const { low, mid, high } = deviceInterval({ ...PEAK, byCategory: weights }, "gpu");
-  assert.deepEqual([low, mid, high], [1000, 1000, 1000]);
+  const byCategory = { ...PEAK.byCategory, weights: 1000, kv: 0, activation: 0, communication: 0 };
+  const peak = { ...PEAK, byCategory, outsideBytes: 0 };
+  assert.deepEqual(filledInterval(1000, peak, 2000), { low: 1000, mid: 1000, high: 1000 });
+  assert.deepEqual(requiredInterval(1000, peak), { low: 1000, mid: 1000, high: 1000 });
 });
 
 Deno.test("the host's interval is wider beside a GPU", () => {

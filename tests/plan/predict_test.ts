@@ -50,9 +50,8 @@ Deno.test("a need grows with the batch and with the lengths, on every device and
         const less = needOf(spec, workload);
         const grown = needOf(spec, { ...workload, [which]: workload[which] + more });
         for (const [index, device] of less.devices.entries()) {
-          const other = grown.devices[index]?.peakBytes;
-          assert.ok((other?.mid ?? 0) >= device.peakBytes.mid);
-          assert.ok((other?.high ?? 0) >= device.peakBytes.high);
+          // Of the tensors: what is reserved around them can be less for a size that caches better.
+          assert.ok((grown.devices[index]?.peak.bytes ?? 0) >= device.peak.bytes);
         }
         assert.ok((grown.hosts[0]?.perRankBytes ?? 0) >= (less.hosts[0]?.perRankBytes ?? 1));
       },

@@ -33,7 +33,10 @@ Deno.test("versions that were found beat the stack of the pipeline", () => {
 
 function capacities(text: string) {
   const { pipeline, value } = resolved(text);
-  const { deviceCapacityBytes, hostCapacityBytes } = strategyContext(pipeline, value, "ds-zero");
+  const { deviceCapacityBytes, hostCapacityBytes } = strategyContext(pipeline, value, {
+    use: "ds-zero",
+    allocator: "native",
+  });
   return { device: deviceCapacityBytes, host: hostCapacityBytes };
 }
 

@@ -116,6 +116,7 @@ function prediction(figures: CellFigures, verdict: Verdict): Prediction {
       loadPeakAllocatedBytes: 38.9 * GIB,
       peakAllocatedBytes: 46 * GIB,
       peakReservedBytes: 46.5 * GIB,
+      allocatorRetries: 0,
       peakBytes: index === 0 ? peakBytes : interval(peakGib * GIB / 2),
       capacityBytes,
     })),

@@ -6,9 +6,9 @@ import { cell, interval, plan, publishedGrid } from "./builders.ts";
 const GIB = 2 ** 30;
 
 const NOTE = {
-  code: "STW320",
+  code: "STW205",
   severity: "info",
-  message: "GPU memory counts tensors",
+  message: "The budget is more than the device has",
   help: "read on",
 } as const;
 

@@ -153,18 +153,6 @@ export const modulesWithoutDevice: MessageKind<{ module: string; count: number }
   help: () => "Add each module, or a module around it, to the deviceMap",
 });
 
-export const unmodelledReserved: MessageKind<Record<never, never>> = message({
-  code: "STW320",
-  severity: "info",
-  title: "Reserved memory is bounded, not replayed",
-  explanation:
-    "PyTorch's caching allocator reserves more from the device than the tensors take. This version adds up the " +
-    "tensors exactly and bounds what the allocator may hold on top, so the upper end of the interval of a GPU is " +
-    "wide. Library behaviours of 2022 that moved the KV cache are not traced either.",
-  message: () =>
-    "GPU memory counts tensors; what the caching allocator holds on top is an interval",
-});
-
 export const planChanged: MessageKind<{ path: string; what: string }> = message({
   code: "STW330",
   title: "An input of the plan has changed",

@@ -1,0 +1,53 @@
+/**
+ * What a GPU's allocator reserves for a workload, and the least memory with which the workload would run at all: a
+ * request that finds no room makes the allocator return what it caches, so that what it reserves is no need.
+ */
+import type { DeviceReplay, Reserved } from "../memory/reserved.ts";
+import { CachingAllocator } from "../memory/allocator/allocator.ts";
+
+/** What a device reserves within its capacity. */
+export interface ReservedNeed {
+  readonly reserved: Reserved;
+  /** Bytes that the allocator must be able to get; at most this where nothing was returned. */
+  readonly requiredBytes: number;
+}
+
+/** What decides how an allocator behaves beside the workload. */
+export interface ReservedLimits {
+  /** What the driver can give the allocator: the capacity less all that is outside of it. */
+  readonly availableBytes: number;
+  /** How far off the need may be. */
+  readonly marginBytes: number;
+  readonly expandableSegments: boolean;
+}
+
+/**
+ * Replays a workload within its capacity; where cached memory had to be returned, or a request failed, once more
+ * with the margin less or more, to tell on which side of the capacity the need lies, and how surely.
+ *
+ * @param leastBytes Sum of the tensors at the fullest moment: less cannot do.
+ */
+export function reservedNeed(
+  replay: DeviceReplay,
+  batchSize: number,
+  leastBytes: number,
+  limits: ReservedLimits,
+): ReservedNeed {
+  const { availableBytes, marginBytes, expandableSegments } = limits;
+  const run = (deviceBytes: number) =>
+    replay.run(batchSize, new CachingAllocator({ deviceBytes, expandableSegments }));
+  const reserved = run(availableBytes);
+  const { failure, peakReservedBytes, retries } = reserved;
+  if (failure === undefined) {
+    if (retries === 0) return { reserved, requiredBytes: peakReservedBytes };
+    const less = availableBytes - marginBytes;
+    const fitsIntoLess = less >= leastBytes && run(less).failure === undefined;
+    return { reserved, requiredBytes: fitsIntoLess ? less : availableBytes - marginBytes / 2 };
+  }
+  const more = availableBytes + marginBytes;
+  if (leastBytes <= more && run(more).failure === undefined) {
+    return { reserved, requiredBytes: availableBytes + marginBytes / 2 };
+  }
+  const asked = failure.reservedBytes + failure.segmentBytes;
+  return { reserved, requiredBytes: Math.max(leastBytes, more, asked) };
+}
