@@ -48,7 +48,7 @@ Deno.test("each strategy has its own boundary, which more sequences never cross 
   const plan = await planOf(PIPELINE);
   assert.deepEqual(
     ["accelerate", "ds-inference", "ds-zero"].map((name) => largestFitting(plan, name)),
-    [32, 128, 16],
+    [32, 256, 16],
   );
   for (const { strategy, batchSize, prediction } of plan.cells) {
     const smaller = plan.cells.filter((cell) =>
