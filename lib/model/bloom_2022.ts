@@ -4,7 +4,7 @@
  */
 import { alibiOf } from "./bloom_alibi.ts";
 import { blockName, bloomMlp, norm, sizes } from "./bloom_forward.ts";
-import { head } from "./bloom_head.ts";
+import { lastLogits } from "./head.ts";
 import type { Execution, ForwardPass, KvCache, Logits, ModelShape } from "./family.ts";
 import { cacheTensor } from "./kv_cache.ts";
 import {
@@ -168,7 +168,7 @@ export function forward2022(
   const names = alibi === undefined ? [hidden, mask] : [mask, hidden, alibi];
   torch.free(embeds, ...names.map(({ handle }) => handle));
   const placed = { handle: final, device: torch.device, bytes: hiddenBytes };
-  const logits = head(torch, placed, shape, pass, execution);
+  const logits = lastLogits(torch, placed, shape, pass, execution, { positions: pass.query });
   sendCacheHome(torch, pass, execution);
   return logits;
 }

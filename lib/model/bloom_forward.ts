@@ -6,7 +6,7 @@
 import { alibiOf } from "./bloom_alibi.ts";
 import type { Execution, ForwardPass, Logits, ModelShape } from "./family.ts";
 import { keyLength } from "./family.ts";
-import { head } from "./bloom_head.ts";
+import { lastLogits } from "./head.ts";
 import { updateCache } from "./kv_cache.ts";
 import { causalMask, causalMaskInPlace } from "./masks.ts";
 import type { Placed, Torch } from "./torch.ts";
@@ -206,11 +206,7 @@ export function forward(
   torch.free(embeds, ...shared.map(({ handle }) => handle));
   if (previousProbs !== undefined) torch.free(previousProbs);
   torch.free(hidden.handle);
-  return head(
-    torch,
-    { handle: final, device: torch.device, bytes: hiddenBytes },
-    shape,
-    pass,
-    execution,
-  );
+  const positions = behaviours.has("logits-of-all-positions") ? pass.query : 1;
+  const last = { handle: final, device: torch.device, bytes: hiddenBytes };
+  return lastLogits(torch, last, shape, pass, execution, { positions });
 }

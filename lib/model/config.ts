@@ -32,3 +32,21 @@ export function positiveInteger<K extends string>(
   }
   return diagnostics.length > 0 ? { diagnostics } : { value, diagnostics };
 }
+
+/** Reads a positive integer that may be missing or null. */
+export function optionalPositiveInteger(
+  config: HfConfig,
+  key: string,
+  diagnostics: Diagnostic[],
+): number | undefined {
+  if (!Object.hasOwn(config, key) || config[key] === null) return undefined;
+  const read = positiveInteger(config, { value: [key] });
+  diagnostics.push(...read.diagnostics);
+  return read.value?.value;
+}
+
+/** Reads a boolean; anything else means the default, as the library's config classes would have it. */
+export function flag(config: HfConfig, key: string, fallback: boolean): boolean {
+  const value = Object.hasOwn(config, key) ? config[key] : undefined;
+  return typeof value === "boolean" ? value : fallback;
+}

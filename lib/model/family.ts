@@ -16,6 +16,8 @@ export interface ModelShape {
   readonly vocabSize: number;
   /** Longest sequence that the position table holds; null where positions have no table. */
   readonly maxPositions: number | null;
+  /** Tokens that a layer looks back, itself included; undefined where it looks back to the first. */
+  readonly window?: number | undefined;
 }
 
 /** One forward pass: `batch` sequences of `query` new tokens behind `past` cached ones. */
@@ -31,9 +33,12 @@ export interface ForwardPass {
   readonly staticLength?: number | undefined;
 }
 
-/** Tokens that attention looks at: those so far, or all that a static cache has room for. */
-export function keyLength({ query, past, staticLength }: ForwardPass): number {
-  return staticLength ?? past + query;
+/**
+ * Tokens that attention looks at: those so far, or all that a static cache has room for. A layer with a sliding window
+ * keeps one token less than it.
+ */
+export function keyLength({ query, past, staticLength }: ForwardPass, window = Infinity): number {
+  return staticLength ?? Math.min(past, window - 1) + query;
 }
 
 /** Keys and values of one layer: a tensor of each, or one projection that both are views of. */
@@ -55,7 +60,8 @@ export interface Execution {
   readonly lmHeadSplit: boolean;
 }
 
-export interface ModelFamily {
+/** A family; `S` is its shape with what only it has. */
+export interface ModelFamily<S extends ModelShape = ModelShape> {
   /** Values of `model_type` in a config. */
   readonly modelTypes: readonly string[];
   /** Classes that a device map never splits (`_no_split_modules`). */
@@ -63,16 +69,16 @@ export interface ModelFamily {
   /** Full name of the module of one layer. */
   blockName(layer: number): string;
   /** Reads the shape, refusing configs that the real model would refuse. */
-  shape(config: HfConfig): Outcome<ModelShape>;
+  shape(config: HfConfig): Outcome<S>;
   /** The module tree that `from_pretrained` builds. */
-  modules(shape: ModelShape): Module;
+  modules(shape: S): Module;
   /**
    * Writes one forward pass up to the logits.
    *
    * @returns Handle and bytes of the logits, which the caller frees.
    */
   forward(
-    shape: ModelShape,
+    shape: S,
     pass: ForwardPass,
     execution: Execution,
     torch: Torch,

@@ -13,8 +13,9 @@ export function updateCache(
   layer: number,
   pass: ForwardPass,
   tokenBytes: number,
+  window?: number,
 ): void {
-  const bytes = pass.batch * keyLength(pass) * tokenBytes;
+  const bytes = pass.batch * keyLength(pass, window) * tokenBytes;
   const old = pass.cache[layer];
   if (pass.staticLength !== undefined) {
     pass.cache[layer] = old ?? [
@@ -26,12 +27,15 @@ export function updateCache(
     torch.kernel("index_copy_value", added);
     return;
   }
+  const [oldKey, oldValue] = old ?? [];
   const key = cacheTensor(torch, `h.${layer}.key`, bytes);
   torch.kernel("cat_key", 2 * bytes);
-  if (old?.[0]) torch.free(old[0].handle);
+  // With a sliding window both concatenations exist before the names of their parts are bound to them.
+  if (oldKey && window === undefined) torch.free(oldKey.handle);
   const value = cacheTensor(torch, `h.${layer}.value`, bytes);
   torch.kernel("cat_value", 2 * bytes);
-  if (old?.[1]) torch.free(old[1].handle);
+  if (oldKey && window !== undefined) torch.free(oldKey.handle);
+  if (oldValue) torch.free(oldValue.handle);
   pass.cache[layer] = [key, value];
 }
 
@@ -45,12 +49,14 @@ export function growCache(torch: Torch, shape: ModelShape, pass: ForwardPass): v
   if (pass.staticLength !== undefined) return;
   const { batch, past, tensorParallel, cache } = pass;
   const tokenBytes = shape.kvHeads / tensorParallel * shape.headDim * torch.runtime.elementBytes;
+  // What the concatenation of the step before left: a window is a view of it.
+  const tokens = keyLength({ ...pass, past: past - 1, query: 1 }, shape.window);
   for (const [layer, old] of cache.entries()) {
     torch.device = old[0]?.device ?? torch.device;
     torch.free(...old.map(({ handle }) => handle));
     cache[layer] = [
-      cacheTensor(torch, `h.${layer}.key`, batch * past * tokenBytes),
-      cacheTensor(torch, `h.${layer}.value`, batch * past * tokenBytes),
+      cacheTensor(torch, `h.${layer}.key`, batch * tokens * tokenBytes),
+      cacheTensor(torch, `h.${layer}.value`, batch * tokens * tokenBytes),
     ];
   }
 }

@@ -34,8 +34,11 @@ export class GreedyLoop implements GenerationLoop {
   #mask: number | undefined;
   #positions: number | undefined;
   #cachePosition: number | undefined;
-  /** What the model was given in the step before; bound again when the next inputs are ready. */
+  /** Copies that the model was given in the step before; bound again when the next inputs are ready. */
   #inputs: number[] = [];
+  /** What else only the inputs of the step before still hold. */
+  #staleMask: number | undefined;
+  #staleCachePosition: number | undefined;
   #batch = 0;
   #tokens = 0;
 
@@ -74,9 +77,9 @@ export class GreedyLoop implements GenerationLoop {
     const torch = this.#torch;
     torch.device = this.#execution.deviceOf("");
     const isPrefill = pass.past === 0;
-    const previous = this.#inputs;
-    this.#inputs = this.#prepare(pass);
-    torch.free(...previous);
+    const inputs = this.#prepare(pass);
+    this.#letGo();
+    this.#inputs = inputs;
     let logits = this.#family.forward(this.#shape, pass, this.#execution, torch);
     torch.device = this.#execution.deviceOf("");
     // The hook of the whole model returns its output to the device of its input.
@@ -87,10 +90,19 @@ export class GreedyLoop implements GenerationLoop {
     }
     const prefillIsCall = torch.runtime.behaviours.has("loop-position-ids");
     if (isPrefill && prefillIsCall) torch.free(...this.#inputs.splice(0));
-    this.#extend(isPrefill && prefillIsCall);
+    this.#extend(isPrefill);
     selectToken(torch, this.#batch, this.#shape.vocabSize, this.#scores);
     this.#append();
     torch.free(logits.handle);
+  }
+
+  /** The inputs' name is bound again; the order is that of the dictionary. */
+  #letGo(): void {
+    if (this.#family.takesPositionIds) {
+      this.#release(this.#staleCachePosition, ...this.#inputs, this.#staleMask);
+    } else this.#release(...this.#inputs, this.#staleCachePosition, this.#staleMask);
+    this.#inputs = [];
+    this.#staleMask = this.#staleCachePosition = undefined;
   }
 
   /** `prepare_inputs_for_generation`: contiguous copies of the columns that are new. */
@@ -116,24 +128,25 @@ export class GreedyLoop implements GenerationLoop {
   }
 
   /** `_update_model_kwargs_for_generation`: a column more in the mask and the positions. */
-  #extend(inputsAreGone: boolean): void {
+  #extend(isFirst: boolean): void {
     const torch = this.#torch;
     const bytes = this.#columnBytes(this.#tokens + 1);
-    if (this.#positions !== undefined) {
-      this.#positions = torch.rebind(this.#positions, "position_ids", bytes);
+    const positions = this.#positions;
+    if (positions !== undefined) {
+      this.#positions = torch.elementwise("position_ids", bytes, bytes);
     }
     const column = torch.tensor("attention_mask.ones", this.#batch * ID_BYTES);
     const mask = torch.elementwise("attention_mask", bytes, bytes);
     torch.free(column);
-    // The model's inputs still hold the mask that they were given.
-    if (this.#mask !== undefined) {
-      if (inputsAreGone) torch.free(this.#mask);
-      else this.#inputs.push(this.#mask);
-    }
+    // The arguments of generate hold the first positions to the end.
+    if (positions !== undefined && isFirst) this.#fixed.push(positions);
+    else this.#release(positions);
+    // The model's inputs still hold the mask and the positions that they were given.
+    this.#staleMask = this.#mask;
     this.#mask = mask;
     if (this.#cachePosition !== undefined) {
       const next = torch.tensor("cache_position", ID_BYTES);
-      this.#inputs.push(this.#cachePosition);
+      this.#staleCachePosition = this.#cachePosition;
       this.#cachePosition = next;
     }
   }
@@ -156,7 +169,7 @@ export class GreedyLoop implements GenerationLoop {
     const torch = this.#torch;
     growCache(torch, this.#shape, pass);
     torch.device = this.#execution.deviceOf("");
-    torch.free(...this.#inputs.splice(0));
+    this.#letGo();
     this.#tokens = pass.past + 1;
     const bytes = this.#columnBytes(this.#tokens);
     this.#ids = this.#resize(this.#ids, "input_ids", bytes);
@@ -172,7 +185,9 @@ export class GreedyLoop implements GenerationLoop {
 
   end(cache: readonly KvCache[]): void {
     const { copy, processed } = this.#scores;
-    this.#release(this.#mask, ...this.#inputs, this.#positions, this.#cachePosition);
+    this.#release(this.#mask, this.#positions);
+    this.#letGo();
+    this.#release(this.#cachePosition);
     this.#release(copy, processed, ...this.#fixed);
     for (const layer of cache) this.#release(...layer.map(({ handle }) => handle));
     this.#release(this.#ids, ...this.#given);

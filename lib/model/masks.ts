@@ -6,12 +6,20 @@ import { type ForwardPass, keyLength } from "./family.ts";
  * `create_causal_mask` of masking_utils.py: indices, then a boolean mask of the batch, for eager attention converted
  * to numbers. sdpa goes without a mask where the kernel's own causal mask says the same.
  */
-export function causalMask(torch: Torch, pass: ForwardPass): Placed | undefined {
+export function causalMask(
+  torch: Torch,
+  pass: ForwardPass,
+  window?: number,
+): Placed | undefined {
   const { batch, query } = pass;
   const { attention, behaviours, deviceType } = torch.runtime;
-  const keys = keyLength(pass);
+  const keys = keyLength(pass, window);
   const own = torch.tensor("attention_mask.bool", batch * keys);
-  if (attention === "sdpa" && !needsMask(pass, torch)) {
+  if (attention === "sdpa" && !needsMask(pass, torch, window)) {
+    // Whether all tokens count is asked by a sum, which a CPU makes of int64.
+    if (deviceType === "cpu" && !behaviours.has("masks-by-vmap")) {
+      torch.free(torch.tensor("attention_mask.int64", batch * keys * 8));
+    }
     torch.free(own);
     return undefined;
   }
@@ -30,8 +38,20 @@ export function causalMask(torch: Torch, pass: ForwardPass): Placed | undefined 
     arange("kv_arange", keys);
   }
 
+  let both: number | undefined;
+  if (window !== undefined) {
+    const first = torch.elementwise("window.first", query * 8, query * 8);
+    const within = torch.elementwise("window.within", query * keys, (query + keys) * 8);
+    torch.free(first);
+    both = torch.rebind(within, "causal", query * keys);
+  }
   const causal = torch.elementwise("causal", query * keys, (query + keys) * 8);
-  const both = torch.rebind(causal, "causal", query * keys, query * keys);
+  if (both !== undefined) {
+    const all = torch.elementwise("causal", query * keys, 2 * query * keys);
+    torch.free(causal, both);
+    // The outer of the two nested conjunctions starts from true as well.
+    both = torch.rebind(all, "causal", query * keys);
+  } else both = torch.rebind(causal, "causal", query * keys);
   // padding_mask[batch_idx, kv_idx]: CUDA expands the indices into tensors.
   const expanded = deviceType === "gpu"
     ? [torch.tensor("index", batch * keys * 8), torch.tensor("index", batch * keys * 8)]
@@ -51,7 +71,8 @@ export function causalMask(torch: Torch, pass: ForwardPass): Placed | undefined 
 }
 
 /** `_ignore_causal_mask_sdpa`: a static cache is longer than what was said, so decoding has to mask its rest. */
-function needsMask(pass: ForwardPass, { runtime }: Torch): boolean {
+function needsMask(pass: ForwardPass, { runtime }: Torch, window = Infinity): boolean {
+  if (keyLength(pass, window) >= window) return true;
   if (pass.staticLength === undefined) return pass.query > 1 && pass.past > 0;
   return pass.past > 0 || runtime.behaviours.has("masks-by-vmap");
 }

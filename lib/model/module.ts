@@ -46,6 +46,11 @@ export function layerNorm(name: string, size: number): Module {
   return { name, className: "LayerNorm", parameters, children: [] };
 }
 
+/** An RMS norm with a weight of `size`. */
+export function rmsNorm(name: string, size: number, className: string): Module {
+  return { name, className, parameters: [{ name: "weight", shape: [size] }], children: [] };
+}
+
 /** An embedding table [rows, size]. */
 export function embedding(name: string, rows: number, size: number): Module {
   return {

@@ -1,8 +1,9 @@
 /** The model families, by `model_type`. Adding one means adding a file and a line here. */
 import { bloom } from "./bloom.ts";
 import type { ModelFamily } from "./family.ts";
+import { llama } from "./llama.ts";
 
-const FAMILIES: readonly ModelFamily[] = [bloom];
+const FAMILIES: readonly ModelFamily[] = [bloom, llama];
 
 /** The family of a `model_type`; undefined when there is none. */
 export function findFamily(modelType: string): ModelFamily | undefined {

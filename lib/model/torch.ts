@@ -70,6 +70,29 @@ export class Torch extends Tape {
     return output;
   }
 
+  /** RMS norm of [rows, size] in float32, as the modules of Llama and its relatives write it. */
+  rmsNorm(name: string, rows: number, size: number): number {
+    const { elementBytes } = this.runtime;
+    const bytes = rows * size * elementBytes;
+    const float = rows * size * 4;
+    const converted = elementBytes === 4
+      ? undefined
+      : this.elementwise("norm.float32", float, bytes);
+    const squares = this.elementwise("norm.squares", float, float);
+    const variance = this.elementwise("norm.variance", rows * 4, float);
+    this.free(squares);
+    const shifted = this.elementwise("norm.shifted", rows * 4, rows * 4);
+    const factor = this.rebind(shifted, "norm.factor", rows * 4);
+    const normed = this.elementwise("norm.normed", float, float);
+    this.free(factor);
+    if (converted !== undefined) this.free(converted);
+    const half = elementBytes === 4 ? undefined : this.elementwise("norm.cast", bytes, float);
+    const output = this.elementwise(name, bytes, bytes);
+    if (half !== undefined) this.free(half);
+    this.free(normed, variance);
+    return output;
+  }
+
   /** `F.linear` with a bias, which CUDA adds in the product. */
   linear(name: string, shape: ProductShape, category?: Category): number {
     const output = this.matmul(name, shape, this.runtime.elementBytes, category);

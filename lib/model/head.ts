@@ -1,27 +1,27 @@
-/** BLOOM's head. */
+/** The head that turns hidden states into logits. */
 import type { Execution, ForwardPass, Logits, ModelShape } from "./family.ts";
 import type { Placed, Torch } from "./torch.ts";
 
-/** lm_head over all positions, or the last one. */
-export function head(
+/** `lm_head` over the last position, or over `positions` of each sequence. */
+export function lastLogits(
   torch: Torch,
   final: Placed,
-  shape: ModelShape,
+  shape: Pick<ModelShape, "hiddenSize" | "vocabSize">,
   pass: ForwardPass,
   execution: Execution,
+  { positions = 1, name = "lm_head" } = {},
 ): Logits {
-  const { elementBytes, behaviours } = torch.runtime;
-  const positions = behaviours.has("logits-of-all-positions") ? pass.query : 1;
+  const { elementBytes } = torch.runtime;
   const rows = pass.batch * positions;
-  torch.device = execution.deviceOf("lm_head");
+  torch.device = execution.deviceOf(name);
   const given = { ...final, bytes: rows * shape.hiddenSize * elementBytes };
-  const [moved] = torch.send("lm_head", [given], torch.device);
-  execution.enter("lm_head", given.bytes);
+  const [moved] = torch.send(name, [given], torch.device);
+  execution.enter(name, given.bytes);
   const inputs = execution.lmHeadSplit ? shape.hiddenSize / pass.tensorParallel : shape.hiddenSize;
   const logits = torch.linearWithoutBias("logits", { rows, inputs, outputs: shape.vocabSize });
   const bytes = rows * shape.vocabSize * elementBytes;
   if (execution.lmHeadSplit) execution.allReduce(torch.device, bytes);
-  execution.leave("lm_head");
+  execution.leave(name);
   if (moved !== undefined) torch.free(moved);
   torch.free(final.handle);
   return { device: torch.device, handle: logits, bytes };

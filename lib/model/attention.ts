@@ -1,0 +1,114 @@
+/** The attention functions that transformers shares between families, for heads that may share keys and values. */
+import { type ForwardPass, keyLength, type ModelShape } from "./family.ts";
+import type { Torch } from "./torch.ts";
+
+/** What one call of attention looks at. */
+export interface AttentionSizes {
+  readonly batch: number;
+  readonly query: number;
+  readonly keys: number;
+  /** Heads of one rank. */
+  readonly heads: number;
+  readonly kvHeads: number;
+  readonly headDim: number;
+}
+
+/** The sizes of a pass on one rank. */
+export function attentionSizes(shape: ModelShape, pass: ForwardPass): AttentionSizes {
+  return {
+    batch: pass.batch,
+    query: pass.query,
+    keys: keyLength(pass, shape.window),
+    heads: shape.heads / pass.tensorParallel,
+    kvHeads: shape.kvHeads / pass.tensorParallel,
+    headDim: shape.headDim,
+  };
+}
+
+/** The result, and the probabilities where the function returns them. */
+export interface Attended {
+  readonly output: number;
+  readonly weights: number | undefined;
+}
+
+/** How a family calls `eager_attention_forward`. */
+export interface EagerOptions {
+  readonly hasMask: boolean;
+  /** Whether the scores are multiplied by a factor of their own. */
+  readonly scales: boolean;
+}
+
+/** Merging batch and heads of [batch, heads, tokens, size] that is laid out by tokens copies unless one of them is 1. */
+export function copiesToMerge({ batch, heads }: AttentionSizes, tokens: number): boolean {
+  return batch > 1 && heads > 1 && tokens > 1;
+}
+
+/** `eager_attention_forward` with `repeat_kv`. */
+export function eagerAttention(
+  torch: Torch,
+  sizes: AttentionSizes,
+  { hasMask, scales }: EagerOptions,
+): Attended {
+  const { batch, query, keys, heads, kvHeads, headDim } = sizes;
+  const { elementBytes } = torch.runtime;
+  const scores = batch * heads * query * keys;
+  const scoresBytes = scores * elementBytes;
+  const queryBytes = batch * query * heads * headDim * elementBytes;
+  const wideBytes = batch * heads * keys * headDim * elementBytes;
+  const flops = 2 * scores * headDim;
+  const repeated = heads === kvHeads
+    ? []
+    : ["repeat_key", "repeat_value"].map((name) =>
+      torch.elementwise(name, wideBytes, wideBytes * kvHeads / heads)
+    );
+  const merged = copiesToMerge(sizes, query)
+    ? torch.elementwise("query", queryBytes, queryBytes)
+    : undefined;
+  let weights = torch.bmm("attention_scores", scoresBytes, queryBytes + wideBytes, flops);
+  if (merged !== undefined) torch.free(merged);
+  if (scales) weights = torch.rebind(weights, "scores.scaled", scoresBytes);
+  if (hasMask) weights = torch.rebind(weights, "scores.masked", scoresBytes);
+  const probs = torch.softmaxInFloat32("attention_probs", scores);
+  torch.free(weights);
+  let output = torch.bmm("context", queryBytes, scoresBytes + wideBytes, flops);
+  if (query > 1 && heads > 1) output = torch.rebind(output, "context.contiguous", queryBytes);
+  torch.free(...repeated);
+  return { output, weights: probs };
+}
+
+/** `sdpa_attention_forward`: the kernels take keys and values that heads share, unless there is a mask. */
+export function sdpaAttention(
+  torch: Torch,
+  sizes: AttentionSizes,
+  { hasMask }: Pick<EagerOptions, "hasMask">,
+): Attended {
+  const { batch, query, keys, heads, kvHeads, headDim } = sizes;
+  const { elementBytes, deviceType } = torch.runtime;
+  const queryBytes = batch * query * heads * headDim * elementBytes;
+  const wideBytes = batch * heads * keys * headDim * elementBytes;
+  const repeated = hasMask && heads !== kvHeads
+    ? ["repeat_key", "repeat_value"].map((name) =>
+      torch.elementwise(name, wideBytes, wideBytes * kvHeads / heads)
+    )
+    : [];
+  // A boolean mask becomes numbers in the dtype of the query.
+  const maskBytes = batch * query * keys * elementBytes;
+  const bias = hasMask ? torch.elementwise("attn_bias", maskBytes, maskBytes) : undefined;
+  const output = torch.tensor("context", queryBytes);
+  const logsumexp = torch.tensor("logsumexp", batch * query * heads * 4);
+  if (deviceType === "cpu") {
+    torch.free(torch.tensor("flash.buffer", flashBufferBytes(sizes)));
+  }
+  torch.kernel("flash_attention", 2 * queryBytes + 2 * wideBytes, 4 * query * wideBytes);
+  torch.free(logsumexp);
+  if (bias !== undefined) torch.free(bias);
+  torch.free(...repeated);
+  return { output, weights: undefined };
+}
+
+/** Scratch of one thread of `_scaled_dot_product_flash_attention_for_cpu` (FlashAttentionKernel.cpp). */
+function flashBufferBytes({ query, keys, headDim }: AttentionSizes): number {
+  const rows = Math.min(query, query >= 768 ? 256 : query >= 192 ? 64 : 32);
+  const columns = Math.min(keys, 512);
+  return rows * (columns + 2 + headDim) * 4;
+}

@@ -1,0 +1,35 @@
+/** Rotary positions: tables of cosines and sines, and what turning queries and keys by them takes. */
+import type { ForwardPass } from "./family.ts";
+import type { Placed, Torch } from "./torch.ts";
+
+/** `LlamaRotaryEmbedding.forward`: in float32, then in the dtype of the model. */
+export function rotaryTables(torch: Torch, pass: ForwardPass, headDim: number): Placed[] {
+  const rows = pass.batch * pass.query;
+  const floatBytes = rows * headDim * 4;
+  const { elementBytes } = torch.runtime;
+  const bytes = rows * headDim * elementBytes;
+  const positions = torch.elementwise("rotary.positions", rows * 4, rows * 8);
+  const angles = torch.bmm("rotary.angles", floatBytes / 2, rows * 4, rows * headDim);
+  const both = torch.elementwise("rotary.both", floatBytes, floatBytes / 2);
+  const floats = ["cos", "sin"].map((name) => {
+    const table = torch.elementwise(name, floatBytes, floatBytes);
+    return torch.rebind(table, `rotary.${name}`, floatBytes);
+  });
+  const tables = elementBytes === 4
+    ? floats
+    : ["cos", "sin"].map((name) => torch.elementwise(`rotary.${name}`, bytes, floatBytes));
+  torch.free(positions, angles, both);
+  if (tables !== floats) torch.free(...floats);
+  return tables.map((handle) => ({ handle, device: torch.device, bytes }));
+}
+
+/** `x * cos + rotate_half(x) * sin` of `bytes`. */
+export function applyRotary(torch: Torch, name: string, bytes: number): number {
+  const cosine = torch.elementwise(`${name}.cos`, bytes, bytes);
+  const negative = torch.elementwise(`${name}.negative`, bytes / 2, bytes / 2);
+  const rotated = torch.rebind(negative, `${name}.rotated`, bytes);
+  const sine = torch.rebind(rotated, `${name}.sin`, bytes);
+  const sum = torch.elementwise(`${name}.rotary`, bytes, 2 * bytes);
+  torch.free(sine, cosine);
+  return sum;
+}
