@@ -1,0 +1,69 @@
+/** Models of a few thousand parameters, each different from the others in a way that shows in memory. */
+import type { AllocationCase } from "./traces.ts";
+
+const LLAMA = {
+  hidden_size: 64,
+  num_hidden_layers: 2,
+  num_attention_heads: 4,
+  num_key_value_heads: 2,
+  intermediate_size: 112,
+  vocab_size: 1000,
+};
+
+/** The configs by what they are there for. */
+export const CONFIGS: Readonly<Record<string, AllocationCase["config"]>> = {
+  "bloom": { model_type: "bloom", hidden_size: 64, n_layer: 2, n_head: 4, vocab_size: 1000 },
+  "bloom with heads that are no power of two": {
+    model_type: "bloom",
+    hidden_size: 96,
+    n_layer: 3,
+    n_head: 6,
+    vocab_size: 1010,
+  },
+  "llama with shared keys": { model_type: "llama", ...LLAMA },
+  "llama with biases and a tied head": {
+    model_type: "llama",
+    hidden_size: 96,
+    num_hidden_layers: 3,
+    num_attention_heads: 6,
+    intermediate_size: 128,
+    vocab_size: 1100,
+    attention_bias: true,
+    mlp_bias: true,
+    tie_word_embeddings: true,
+  },
+  "mistral with a window that is never full": { model_type: "mistral", ...LLAMA, head_dim: 24 },
+  "mistral without a window": { model_type: "mistral", ...LLAMA, sliding_window: null },
+  "qwen2": { model_type: "qwen2", ...LLAMA },
+  "qwen3 with heads of its own size": { model_type: "qwen3", ...LLAMA, head_dim: 24 },
+};
+
+/** Attention implementations that each family has. */
+function attentionsOf(modelType: string): AllocationCase["attention"][] {
+  return modelType === "bloom" || modelType === "gptj" ? ["eager"] : ["eager", "sdpa"];
+}
+
+/** Batches of several and of one sequence, which reshape differently. */
+const WORKLOADS = [
+  { batch: 3, promptTokens: 9, newTokens: 5 },
+  { batch: 1, promptTokens: 30, newTokens: 3 },
+] as const;
+
+/** Every case with its name. */
+export function allocationCases(): { readonly name: string; readonly each: AllocationCase }[] {
+  return Object.entries(CONFIGS).flatMap(([config, values]) =>
+    attentionsOf(values.model_type).flatMap((attention) =>
+      WORKLOADS.map((workload) => ({
+        name: `${config}, ${attention}, batch ${workload.batch}`,
+        each: {
+          config: values,
+          attention,
+          cache: "dynamic" as const,
+          dtype: "float32" as const,
+          ...workload,
+          leastBytes: 49,
+        },
+      }))
+    )
+  );
+}
