@@ -6,10 +6,12 @@ import { resolveStack } from "../catalog/stack.ts";
 import type { Hardware, Model, Stack } from "../catalog/types.ts";
 import type { Diagnostic, Outcome } from "../diagnostics/diagnostic.ts";
 import { unsupportedModelType } from "../diagnostics/messages/plan.ts";
-import type { Pipeline, StrategySpec } from "../language/pipeline.ts";
+import type { HfConfig, Pipeline, StrategySpec } from "../language/pipeline.ts";
 import type { ModelFamily, ModelShape } from "../model/family.ts";
 import type { Module } from "../model/module.ts";
+import { genericEstimate } from "../model/generic.ts";
 import { findFamily, supportedModelTypes } from "../model/registry.ts";
+import { formatBytes, formatNumber } from "../report/bytes.ts";
 import type { StrategyContext } from "../strategy/strategy.ts";
 import type { PlanContext } from "./context.ts";
 
@@ -51,13 +53,27 @@ function shapeOf(model: Model): Outcome<Pick<Resolved, "family" | "shape" | "roo
   const modelType = String(model.config["model_type"]);
   const family = findFamily(modelType);
   if (family === undefined) {
-    const parameters = { modelType, supported: supportedModelTypes() };
+    const parameters = {
+      modelType,
+      supported: supportedModelTypes(),
+      estimate: estimateText(model.config),
+    };
     return { diagnostics: [unsupportedModelType(parameters, { path: ["model"] })] };
   }
   const shape = family.shape(model.config);
   if (shape.value === undefined) return { diagnostics: shape.diagnostics };
   const value = { family, shape: shape.value, root: family.modules(shape.value) };
   return { value, diagnostics: shape.diagnostics };
+}
+
+/** What is known of a model whose family is not: weights and cache, without what a forward pass makes. */
+function estimateText(config: HfConfig): string | undefined {
+  const estimate = genericEstimate(config);
+  if (estimate === undefined) return undefined;
+  const { parameters, kvBytesPerToken } = estimate;
+  return `about ${formatNumber(parameters / 1e9)} billion parameters, ` +
+    `${formatBytes(2 * parameters)} in two bytes each, and up to ${formatBytes(kvBytesPerToken)} ` +
+    "of cache for each token";
 }
 
 /** What one strategy of the pipeline may look at, its capacities included. */

@@ -123,7 +123,7 @@ export const samples: Samples = {
   },
   plan: {
     impossibleConfig: { reason: "hidden_size is missing" },
-    unsupportedModelType: { modelType: "mamba", supported: ["bloom"] },
+    unsupportedModelType: { modelType: "mamba", supported: ["bloom"], estimate: undefined },
     headsNotDivisible: { heads: 16, ranks: 5, available: 8 },
     tooManyRanks: { ranks: 16, available: 8 },
     offloadNeedsFolder: {},

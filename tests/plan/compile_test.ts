@@ -184,7 +184,7 @@ Deno.test("mistakes of model, hardware and stack are told together", async () =>
 });
 
 Deno.test("a model type without a forward pass is refused at the model", async () => {
-  const text = SMALL.replace("model_type: bloom", "model_type: llama");
+  const text = SMALL.replace("model_type: bloom", "model_type: t5");
   const { diagnostics } = await compileText(text);
   assert.deepEqual(diagnostics.map(({ code, path }) => [code, path]), [["STW302", ["model"]]]);
 });

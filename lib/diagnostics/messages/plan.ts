@@ -12,17 +12,20 @@ export const impossibleConfig: MessageKind<{ reason: string }> = message({
   help: () => "Correct the config, or name a model of the catalog (stowage ls models)",
 });
 
-export const unsupportedModelType: MessageKind<{ modelType: string; supported: string[] }> =
-  message({
-    code: "STW302",
-    title: "Model type is not supported",
-    explanation:
-      "Memory is predicted from a symbolic forward pass that is written once for each model family. This family " +
-      "has none yet, and a guess from parameter counts alone would leave out the activations and the cache, " +
-      "which are what runs out. The message lists the families that have one.",
-    message: ({ modelType }) => `Model type "${modelType}" has no symbolic forward pass`,
-    help: ({ supported }) => `Supported model types: ${supported.join(", ")}`,
-  });
+export const unsupportedModelType: MessageKind<
+  { modelType: string; supported: string[]; estimate: string | undefined }
+> = message({
+  code: "STW302",
+  title: "Model type is not supported",
+  explanation:
+    "Memory is predicted from a symbolic forward pass that is written once for each model family. This family " +
+    "has none yet, and a guess from parameter counts alone would leave out the activations and the cache, " +
+    "which are what runs out. The message lists the families that have one.",
+  message: ({ modelType }) => `Model type "${modelType}" has no symbolic forward pass`,
+  help: ({ supported, estimate }) =>
+    `Supported model types: ${supported.join(", ")}` +
+    (estimate === undefined ? "" : `. From the sizes alone: ${estimate}; activations come on top`),
+});
 
 export const headsNotDivisible: MessageKind<{ heads: number; ranks: number; available: number }> =
   message({
