@@ -11,6 +11,7 @@ import { declareReport } from "./declare/report.ts";
 import { declareResume } from "./declare/resume.ts";
 import { declareRun } from "./declare/run.ts";
 import { declareSchema } from "./declare/schema.ts";
+import { declareSuggest } from "./declare/suggest.ts";
 import { declareValidate } from "./declare/validate.ts";
 import type { Action, Declare } from "./declare/words.ts";
 
@@ -22,6 +23,7 @@ const DECLARATIONS: readonly Declare[] = [
   declareCheck,
   declareExplain,
   declareReport,
+  declareSuggest,
   declareValidate,
   declareLs,
   declareSchema,

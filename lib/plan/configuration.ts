@@ -6,11 +6,12 @@ import type { CellSpec, Pipeline, StrategySpec } from "../language/pipeline.ts";
 import { placeStrategy } from "../strategy/registry.ts";
 import { DTYPE_BYTES, type Placement, type StrategyContext } from "../strategy/strategy.ts";
 import type { CauseFacts } from "./causes.ts";
+import { largestBatch } from "./largest_batch.ts";
 import type { PlanContext } from "./context.ts";
 import type { Prediction } from "./plan.ts";
 import { predictCell } from "./predict.ts";
 import { type Resolved, strategyContext } from "./resolve.ts";
-import { judge, largestBatch } from "./verdict.ts";
+import { judge } from "./verdict.ts";
 
 export interface Configuration {
   readonly spec: StrategySpec;

@@ -1,9 +1,8 @@
-/** The judgement of a cell: whether it fits, what limits it, why, and the largest batch that would fit. */
-import type { Placement, StrategyContext, Workload } from "../strategy/strategy.ts";
+/** The judgement of a cell: whether it fits, what limits it, and why. */
 import { type CauseFacts, deviceCause, hostCause, sameTerms } from "./causes.ts";
 import { exceedProbability } from "./interval.ts";
 import type { HostPrediction, Limit, Verdict } from "./plan.ts";
-import { type Need, predictMemory, tensorNeed } from "./predict_memory.ts";
+import type { Need } from "./predict_memory.ts";
 
 export interface Judgement {
   readonly verdict: Verdict;
@@ -80,46 +79,4 @@ function judgeHost(host: HostPrediction, facts: CauseFacts | undefined): Candida
 
 function ratio({ needBytes, haveBytes }: Limit): number {
   return needBytes / haveBytes;
-}
-
-/** Batches beyond this are not searched for. */
-const MAX_BATCH = 2 ** 20;
-
-/**
- * Largest batch that is more likely to fit than not, all else equal. The need grows with the batch, so the boundary
- * is found by doubling and bisecting the real prediction; the tensors alone, which are added up quickly, say first
- * which batches cannot fit.
- *
- * @returns null when not even one sequence fits.
- */
-export function largestBatch(
-  placement: Placement,
-  workload: Workload,
-  context: StrategyContext,
-): number | null {
-  const limit = boundary(MAX_BATCH + 1, (batchSize) => {
-    const sums = tensorNeed(placement, { ...workload, batchSize }, context);
-    return judge(sums).oomProbability <= 0.5;
-  });
-  const largest = boundary(limit + 1, (batchSize) => {
-    const need = predictMemory(placement, { ...workload, batchSize }, context);
-    return judge(need).oomProbability <= 0.5;
-  });
-  return largest === 0 ? null : Math.min(largest, MAX_BATCH);
-}
-
-/** Largest number below `end` for which `fits` holds, and all before it; 0 when there is none. */
-function boundary(end: number, fits: (value: number) => boolean): number {
-  let good = 0;
-  let bad = 1;
-  while (bad < end && fits(bad)) {
-    good = bad;
-    bad = Math.min(2 * bad, end);
-  }
-  while (bad - good > 1) {
-    const middle = Math.floor((good + bad) / 2);
-    if (fits(middle)) good = middle;
-    else bad = middle;
-  }
-  return good;
 }

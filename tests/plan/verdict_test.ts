@@ -1,9 +1,7 @@
 import assert from "node:assert/strict";
-import { placeStrategy } from "../../lib/strategy/registry.ts";
 import type { DevicePrediction, HostPrediction, Interval } from "../../lib/plan/plan.ts";
-import { type Need, predictMemory } from "../../lib/plan/predict_memory.ts";
-import { judge, largestBatch } from "../../lib/plan/verdict.ts";
-import { dsZeroSpec, strategyContext } from "../strategy/contexts.ts";
+import type { Need } from "../../lib/plan/predict_memory.ts";
+import { judge } from "../../lib/plan/verdict.ts";
 
 const GIB = 2 ** 30;
 const CATEGORIES = {
@@ -113,33 +111,4 @@ Deno.test("devices that are alike have one cause, others their own", () => {
 
 Deno.test("a cell that fits has no causes", () => {
   assert.deepEqual(judge({ devices: [device(0, NEED, 100 * GIB)], hosts: [] }).causes, []);
-});
-
-Deno.test("one sequence more than the largest batch does not fit, all smaller ones do", () => {
-  const alone = strategyContext({ use: "ds-zero", deviceCount: 1 });
-  const { value: placement } = placeStrategy(dsZeroSpec(), alone);
-  assert.ok(placement);
-  const workload = { batchSize: 1, promptTokens: 16, newTokens: 16 };
-  for (const megabytes of [800, 820, 840, 860, 880, 900]) {
-    const context = { ...alone, deviceCapacityBytes: megabytes * 1e6 };
-    const largest = largestBatch(placement, workload, context);
-    assert.ok(largest !== null && largest > 1 && largest < 2 ** 20, String(largest));
-    const probability = (batchSize: number) =>
-      judge(predictMemory(placement, { ...workload, batchSize }, context)).oomProbability;
-    assert.ok(probability(largest) <= 0.5);
-    assert.ok(probability(largest + 1) > 0.5);
-    assert.ok(probability(Math.floor(largest / 3)) <= 0.5);
-  }
-});
-
-Deno.test("there is no largest batch where one sequence does not fit, and an end where none limits", () => {
-  const spec = dsZeroSpec();
-  const context = strategyContext({ use: "ds-zero" });
-  const { value: placement } = placeStrategy(spec, context);
-  assert.ok(placement);
-  const workload = { batchSize: 1, promptTokens: 16, newTokens: 16 };
-  const small = { ...context, deviceCapacityBytes: 1e6 };
-  assert.equal(largestBatch(placement, workload, small), null);
-  const endless = { ...context, deviceCapacityBytes: null, hostCapacityBytes: null };
-  assert.equal(largestBatch(placement, workload, endless), 2 ** 20);
 });
