@@ -1,7 +1,7 @@
 /**
  * Whole commands against what they printed when it was last looked at. A folder of `tests/cases` holds
  * `pipeline.yaml`, `args` (words of the command line; default: `plan pipeline.yaml`) and what is expected:
- * `stdout.txt`, `stderr.txt` and `exit_code`. `deno task test:update` writes what is expected anew.
+ * `stdout.txt`, `stderr.txt` and `exit_code`, where `{folder}` stands for the absolute path of the folder. `deno task test:update` writes what is expected anew.
  */
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
@@ -15,7 +15,10 @@ for (const { name } of Array.from(Deno.readDirSync(CASES)).sort(byName)) {
   Deno.test(`case ${name} prints what is expected`, async () => {
     const folder = `${CASES}${name}`;
     const args = (readIfThere(`${folder}/args`) ?? DEFAULT_ARGS).trim().split(/\s+/);
-    const { stdout, stderr, exitCode } = await runCli(args, { cwd: folder });
+    const said = await runCli(args, { cwd: folder });
+    const { exitCode } = said;
+    const stdout = said.stdout.replaceAll(folder, "{folder}");
+    const stderr = said.stderr.replaceAll(folder, "{folder}");
     const found: Record<string, string> = {
       "stdout.txt": stdout,
       "stderr.txt": stderr,

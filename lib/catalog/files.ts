@@ -2,8 +2,8 @@
 
 /** What a path is. */
 export interface FileStat {
-  /** Links are followed. */
-  readonly kind: "file" | "directory";
+  /** Links are followed. Devices and pipes are `other`: they have no size, and may have no end. */
+  readonly kind: "file" | "directory" | "other";
   /** Size of a file. */
   readonly bytes: number;
 }
@@ -25,7 +25,8 @@ export const diskReader: FileReader = {
   stat(path) {
     try {
       const info = Deno.statSync(path);
-      return { kind: info.isDirectory ? "directory" : "file", bytes: info.size };
+      const kind = info.isDirectory ? "directory" : info.isFile ? "file" : "other";
+      return { kind, bytes: info.size };
     } catch (error) {
       if (error instanceof Deno.errors.NotFound) return null;
       if (error instanceof Deno.errors.NotADirectory) return null;

@@ -16,7 +16,8 @@ export function readJsonObject(
   try {
     const stat = files.stat(path);
     if (stat === null) return { problem: "it does not exist" };
-    if (stat.kind !== "file") return { problem: "it is a folder" };
+    if (stat.kind === "directory") return { problem: "it is a folder" };
+    if (stat.kind !== "file") return { problem: "it is not a file" };
     if (stat.bytes > maxBytes) {
       return { problem: `it has ${stat.bytes} bytes, more than the ${maxBytes} that are read` };
     }
@@ -40,8 +41,9 @@ function parseJsonObject(text: string): JsonObjectResult {
   return { object: parsed as Record<string, unknown> };
 }
 
-/** The first line of what was thrown. */
+/** What was thrown, in the few words that follow a colon. */
 export function reasonOf(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
-  return text.split("\n")[0] ?? "";
+  const line = (text.split("\n")[0] ?? "").replace(/ \(os error \d+\).*$/, "");
+  return line.replace(/^[A-Z](?=[a-z])/, (letter) => letter.toLowerCase());
 }

@@ -12,7 +12,7 @@ import { suggest } from "../diagnostics/suggest.ts";
 import type { HfConfig, ModelSpec } from "../language/pipeline.ts";
 import data from "./data/models.json" with { type: "json" };
 import type { ModelFact } from "./facts.ts";
-import type { FileReader } from "./files.ts";
+import type { FileReader, FileStat } from "./files.ts";
 import { readJsonObject, reasonOf } from "./json_file.ts";
 import type { Model } from "./types.ts";
 import { readCheckpoint } from "./weights.ts";
@@ -107,7 +107,7 @@ function readConfig(
   path: string,
   files: FileReader,
 ): Outcome<ResolvedConfig> {
-  let kind: "file" | "directory" | undefined;
+  let kind: FileStat["kind"] | undefined;
   try {
     kind = files.stat(path)?.kind;
   } catch (error) {

@@ -1,11 +1,16 @@
 /** The texts of a pipeline's prompts; synthetic ones are made by the worker from the seed and have no text. */
 import { resolve } from "node:path";
 import { BUILTIN_PROMPTS } from "../catalog/builtin_prompts.ts";
+import { reasonOf } from "../catalog/json_file.ts";
 import type { Outcome } from "../diagnostics/diagnostic.ts";
 import { unreadablePrompts } from "../diagnostics/messages/plan.ts";
 import type { Pipeline } from "../language/pipeline.ts";
 import type { PlanContext } from "./context.ts";
 
+/** Prompts are a part of the plan: far more than any batch needs. */
+const MAX_PROMPTS_BYTES = 16 * 2 ** 20;
+
+/** What the prompts come to. */
 export interface Prompts {
   readonly texts: readonly string[];
   /** Absolute paths of the files that were read. */
@@ -26,9 +31,13 @@ export function readPrompts(pipeline: Pipeline, context: PlanContext): Outcome<P
   }
   let text: string;
   try {
+    const stat = context.files.stat(path);
+    if (stat === null) return unreadable("it does not exist");
+    if (stat.kind !== "file") return unreadable("it is not a file");
+    if (stat.bytes > MAX_PROMPTS_BYTES) return unreadable(`it has ${stat.bytes} bytes`);
     text = context.files.readText(path);
   } catch (error) {
-    return unreadable(error instanceof Error ? error.message : String(error));
+    return unreadable(reasonOf(error));
   }
   const texts = text.split(/\r?\n/).filter((line) => line.trim() !== "");
   if (texts.length === 0) return unreadable("it has no lines");

@@ -103,7 +103,7 @@ Deno.test("a device that the catalog lacks needs all of its numbers", () => {
   assert.match(pair?.message ?? "", /does not give its link$/);
   const part = resolveHardware(devices({ count: 2, kind: "MI300X", memoryBytes: 1 }), NO_BUDGET);
   assert.equal(part.diagnostics[0]?.code, "STW204");
-  assert.match(part.diagnostics[0]?.message ?? "", /bandwidth, flops, link$/);
+  assert.match(part.diagnostics[0]?.message ?? "", /bandwidth, flops and link$/);
 });
 
 Deno.test("findDeviceByProductName() knows what nvidia-smi prints", () => {

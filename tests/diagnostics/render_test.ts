@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { hostileText } from "../texts.ts";
 import type { Diagnostic } from "../../lib/diagnostics/diagnostic.ts";
 import { renderMachine, renderText } from "../../lib/diagnostics/render.ts";
 import { sortDiagnostics } from "../../lib/diagnostics/sort.ts";
@@ -84,13 +85,14 @@ Deno.test("diagnostics are sorted by file and place, and keep their order otherw
     at(2, 3, { message: "y" }),
     { code: "STW107", severity: "error", message: "z", file: FILE } as const,
   ];
-  assert.deepEqual(sortDiagnostics([a, b, c, d]), [d, b, c, a]);
+  const closing = { code: "STW199", severity: "info", message: "more" } as const;
+  assert.deepEqual(sortDiagnostics([closing, a, b, c, d]), [d, b, c, a, closing]);
 });
 
 Deno.test("whatever text, span and width: no crash, and no control character", () => {
   fc.assert(
     fc.property(
-      fc.string({ unit: "binary", maxLength: 60 }),
+      hostileText(30),
       fc.integer({ min: -5, max: 90 }),
       fc.integer({ min: -5, max: 90 }),
       fc.integer({ min: 1, max: 50 }),

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { BUILTIN_PROMPTS } from "../../lib/catalog/builtin_prompts.ts";
+import { diskReader } from "../../lib/catalog/files.ts";
 import type { Pipeline, PromptsSpec } from "../../lib/language/pipeline.ts";
 import { parsePipeline } from "../../lib/language/compile.ts";
 import { readPrompts } from "../../lib/plan/prompts.ts";
@@ -42,4 +43,10 @@ Deno.test("a file that is missing or has no lines is a mistake at prompts.file",
       ["STW312", ["prompts", "file"]],
     ]);
   }
+});
+
+Deno.test("a device that never ends is no file of prompts", () => {
+  const pipeline = pipelineWith({ tokens: 8, source: "file", file: "/dev/zero" });
+  const { diagnostics } = readPrompts(pipeline, planContext({ files: diskReader }));
+  assert.equal(diagnostics[0]?.message, 'Cannot read prompts from "/dev/zero": it is not a file');
 });

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { hostileText } from "../texts.ts";
 import fc from "fast-check";
 import { planCsv, renderCsv, resultsCsv } from "../../lib/report/csv.ts";
 import { cell, reported } from "./builders.ts";
@@ -62,7 +63,7 @@ Deno.test("a negative number stays a number", () => {
 Deno.test("any texts come back from a document as they were, but for the apostrophe", () => {
   fc.assert(
     fc.property(
-      fc.array(fc.array(fc.string({ unit: "binary" }), { minLength: 3, maxLength: 3 })),
+      fc.array(fc.array(hostileText(), { minLength: 3, maxLength: 3 })),
       (rows) => {
         const read = parseCsv(renderCsv(["a", "b", "c"], rows)).slice(1);
         const kept = read.map((row, at) =>

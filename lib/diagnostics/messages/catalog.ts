@@ -1,8 +1,13 @@
 /** What the catalog has to say: models, hardware and stacks that it cannot resolve (STW2xx). */
 import { message, type MessageKind } from "../diagnostic.ts";
+import { listWords } from "../quote.ts";
 
 function didYouMean(suggestion: string | undefined, otherwise: string): string {
   return suggestion === undefined ? otherwise : `Did you mean "${suggestion}"? ${otherwise}`;
+}
+
+function gib(bytes: number): string {
+  return (bytes / 2 ** 30).toFixed(2);
 }
 
 /** The model is not in the catalog. */
@@ -69,9 +74,9 @@ export const incompleteDevice: MessageKind<{ kind: string; missing: readonly str
     "device). The vendor's data sheet has these numbers.",
   message: ({ kind, missing }) =>
     `The catalog does not know the device "${kind}" and the pipeline does not give its ${
-      missing.join(", ")
+      listWords(missing)
     }`,
-  help: ({ missing }) => `Add ${missing.join(", ")} to hardware.devices`,
+  help: ({ missing }) => `Add ${listWords(missing)} to hardware.devices`,
 });
 
 /** The budget of a device is more than the device has. */
@@ -86,7 +91,9 @@ export const budgetAboveDevice: MessageKind<
     "memory of the device is the limit then. Most often a unit is wrong (80GB of a data sheet are not 80GiB), " +
     "or the pipeline was moved to a smaller device.",
   message: ({ kind, budgetBytes, memoryBytes }) =>
-    `The budget of ${budgetBytes} bytes is more than the ${memoryBytes} bytes that a ${kind} has`,
+    `The budget of ${gib(budgetBytes)} GiB is more than the ${
+      gib(memoryBytes)
+    } GiB that a ${kind} has`,
   help: () => "Lower budget.device, or leave it out",
 });
 
