@@ -109,8 +109,8 @@ Deno.test("a folder on a read-only mount is refused before anything is launched"
     assert.ok(await mount("-o", "remount,ro", folder));
     const refused = await runCells(["ok/0", "ok/1"], { outDir, rerun: "all" });
     assert.deepEqual(refused.started, []);
-    assert.match(refused.messages.join("\n"), /STW506 Cannot write to .*Read-only/);
+    assert.match(refused.messages.join("\n"), /STW506 Cannot write to .*read-only/);
     const resumed = await runCells(["ok/0", "ok/1"], { resume: runFolder });
-    assert.match(resumed.messages.join("\n"), /STW506 Cannot write to .*Read-only/);
+    assert.match(resumed.messages.join("\n"), /STW506 Cannot write to .*read-only/);
     assert.equal(Deno.readTextFileSync(join(runFolder, "journal.jsonl")), before);
   }));
