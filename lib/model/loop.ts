@@ -39,6 +39,8 @@ export class GreedyLoop implements GenerationLoop {
   /** What else only the inputs of the step before still hold. */
   #staleMask: number | undefined;
   #staleCachePosition: number | undefined;
+  #nextTokens: number | undefined;
+  #unfinished: number | undefined;
   #batch = 0;
   #tokens = 0;
 
@@ -65,7 +67,7 @@ export class GreedyLoop implements GenerationLoop {
       // masked_fill out of place.
       this.#positions = torch.rebind(this.#positions, "position_ids", bytes);
     }
-    this.#fixed.push(torch.tensor("unfinished_sequences", batch * ID_BYTES));
+    this.#unfinished = torch.tensor("unfinished_sequences", batch * ID_BYTES);
     if (behaviours.has("loop-cache-position")) {
       const ones = torch.tensor("ones", promptTokens * ID_BYTES);
       const sum = torch.rebind(ones, "cache_position", promptTokens * ID_BYTES);
@@ -155,13 +157,20 @@ export class GreedyLoop implements GenerationLoop {
     const torch = this.#torch;
     const column = this.#batch * ID_BYTES;
     const argmax = torch.tensor("argmax", column);
-    const tokens = torch.tensor("next_tokens", column);
-    torch.free(argmax);
+    this.#release(this.#nextTokens);
+    // Times whether the sequence goes on, plus the padding of those that do not; the name lives to the next step.
+    const going = torch.tensor("next_tokens.going", column);
+    const ended = torch.tensor("next_tokens.ended", column);
+    const padding = torch.rebind(ended, "next_tokens.padding", column);
+    this.#nextTokens = torch.tensor("next_tokens", column);
+    torch.free(padding, going, argmax);
     const bytes = this.#columnBytes(this.#tokens + 1);
     const ids = torch.elementwise("input_ids", bytes, bytes);
-    if (this.#ids !== undefined) torch.free(this.#ids);
-    torch.free(tokens);
+    this.#release(this.#ids);
     this.#ids = ids;
+    const unfinished = torch.tensor("unfinished_sequences", column);
+    this.#release(this.#unfinished);
+    this.#unfinished = unfinished;
     this.#tokens += 1;
   }
 
@@ -185,10 +194,10 @@ export class GreedyLoop implements GenerationLoop {
 
   end(cache: readonly KvCache[]): void {
     const { copy, processed } = this.#scores;
-    this.#release(this.#mask, this.#positions);
+    this.#release(this.#mask, this.#positions, this.#nextTokens);
     this.#letGo();
     this.#release(this.#cachePosition);
-    this.#release(copy, processed, ...this.#fixed);
+    this.#release(copy, processed, this.#unfinished, ...this.#fixed);
     for (const layer of cache) this.#release(...layer.map(({ handle }) => handle));
     this.#release(this.#ids, ...this.#given);
   }

@@ -52,7 +52,7 @@ export function traced(each: AllocationCase, transformers: string): Allocations 
 }
 
 /** Without the caller's ids and mask, which are there before and after. */
-function signedBytes({ events }: Recorder, leastBytes: number): number[] {
+export function signedBytes({ events }: Recorder, leastBytes: number): number[] {
   const sizes = new Map<number, number>();
   const callers = new Set<number>();
   const signed: number[] = [];
