@@ -30,7 +30,7 @@ export function filledInterval(mid: number, peak: Peak, capacity: number): Inter
   return {
     low: mid - 0.05 * churned - outside,
     mid,
-    high: Math.max(mid, Math.min(mid + 0.12 * churned + outside, capacity)),
+    high: Math.max(mid, Math.min(mid + 0.15 * churned + outside, capacity)),
   };
 }
 
