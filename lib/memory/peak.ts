@@ -11,6 +11,24 @@ export interface Peak {
   readonly outsideBytes: number;
 }
 
+/** What is asked of a trace that was added up. */
+export interface Peaks {
+  /** The fullest moment of a device within the given phases; zero where nothing was allocated. */
+  peak(device: number, phases?: readonly Phase[]): Peak;
+  /** The largest that one category became on a device. */
+  peakOf(device: number, category: Category): number;
+}
+
+/** All categories, in the order of their columns. */
+export const CATEGORIES: readonly Category[] = [
+  "weights",
+  "kv",
+  "activation",
+  "workspace",
+  "context",
+  "communication",
+];
+
 /** Running sums of one device. */
 interface Ledger {
   bytes: number;
@@ -25,12 +43,13 @@ function emptyCategories(): Record<Category, number> {
   return { weights: 0, kv: 0, activation: 0, workspace: 0, context: 0, communication: 0 };
 }
 
-function isOutside({ category, outside }: Tensor): boolean {
+/** Whether PyTorch's allocator knows nothing of a tensor. */
+export function isOutside({ category, outside }: Tensor): boolean {
   return outside === true || category === "context";
 }
 
 /** Adds up a trace. Read `peak` and `peakOf` when the trace has been written. */
-export class PeakMemory implements TraceSink {
+export class PeakMemory implements TraceSink, Peaks {
   readonly #ledgers = new Map<number, Ledger>();
   readonly #live: (Tensor | undefined)[] = [];
   readonly #roundTo: number;
