@@ -1,8 +1,8 @@
 /** What a cell needs of every device and host: its trace through the memory interpreter. */
 import { memoryCalibration } from "../catalog/calibration.ts";
-import { type Peak, PeakMemory } from "../memory/peak.ts";
+import { type Peak, PeakMemory, type Peaks } from "../memory/peak.ts";
 import type { Placement, StrategyContext, Workload } from "../strategy/strategy.ts";
-import { HOST, type Phase, type TraceSink } from "../trace/trace.ts";
+import { HOST, type Phase } from "../trace/trace.ts";
 import {
   cpuInterval,
   filledInterval,
@@ -11,7 +11,7 @@ import {
   requiredMargin,
 } from "./interval.ts";
 import type { DevicePrediction, HostPrediction, Interval } from "./plan.ts";
-import { programOf, replayOf } from "./programs.ts";
+import { programOf, replayOf, sumsOf } from "./programs.ts";
 import { reservedNeed } from "./reserved_need.ts";
 
 /** PyTorch's CUDA allocator rounds blocks to 512 B, its CPU allocator aligns them to 64 B. */
@@ -38,9 +38,11 @@ export function predictMemory(
   workload: Workload,
   context: StrategyContext,
 ): Need {
-  const meter = memoryMeter(placement, workload, context);
-  placement.trace(workload, meter.sink);
-  return meter.read();
+  const isGpu = context.hardware.device.type === "gpu";
+  const terms = isGpu
+    ? (peak: Peak, device: number) => gpuTerms(peak, device, placement, workload, context)
+    : cpuTerms;
+  return readNeed(peaksOf(placement, workload, context), placement, context, terms);
 }
 
 /** As `predictMemory`, but for the tensors alone: no allocator can do with less. */
@@ -49,32 +51,22 @@ export function tensorNeed(
   workload: Workload,
   context: StrategyContext,
 ): Need {
-  const memory = new PeakMemory(BLOCK_BYTES[context.hardware.device.type]);
-  placement.trace(workload, memory);
-  return readNeed(
-    memory,
-    placement,
-    context,
-    context.hardware.device.type === "gpu" ? sumTerms : cpuTerms,
-  );
+  const terms = context.hardware.device.type === "gpu" ? sumTerms : cpuTerms;
+  return readNeed(peaksOf(placement, workload, context), placement, context, terms);
 }
 
-/** A sink for the trace of one cell, and what it says when the trace has been written. */
-export function memoryMeter(
-  placement: Placement,
-  workload: Workload,
-  context: StrategyContext,
-): { readonly sink: TraceSink; read(): Need } {
-  const memory = new PeakMemory(BLOCK_BYTES[context.hardware.device.type]);
-  const isGpu = context.hardware.device.type === "gpu";
-  const terms = isGpu
-    ? (peak: Peak, device: number) => gpuTerms(peak, device, placement, workload, context)
-    : cpuTerms;
-  return { sink: memory, read: () => readNeed(memory, placement, context, terms) };
+/** Sums of the tensors: of the program, or where it cannot tell of the trace itself. */
+function peaksOf(placement: Placement, workload: Workload, context: StrategyContext): Peaks {
+  const roundTo = BLOCK_BYTES[context.hardware.device.type];
+  const sums = sumsOf(programOf(placement, workload));
+  if (sums !== undefined) return sums.run(workload.batchSize, roundTo);
+  const memory = new PeakMemory(roundTo);
+  placement.trace(workload, memory);
+  return memory;
 }
 
 function readNeed(
-  memory: PeakMemory,
+  memory: Peaks,
   placement: Placement,
   context: StrategyContext,
   terms: (peak: Peak, device: number) => AllocatorTerms,
@@ -103,7 +95,7 @@ type AllocatorTerms = Pick<
   | "required"
 >;
 
-function deviceSums(memory: PeakMemory, device: number) {
+function deviceSums(memory: Peaks, device: number) {
   const after = memory.peak(device, AFTER_LOADING);
   return {
     weightsBytes: after.byCategory.weights,
@@ -172,7 +164,7 @@ function gpuTerms(
  * memory has all but the pages of libraries that were never touched and weights that are mapped from their file.
  */
 function readHosts(
-  memory: PeakMemory,
+  memory: Peaks,
   placement: Placement,
   context: StrategyContext,
 ): HostPrediction[] {

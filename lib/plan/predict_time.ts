@@ -4,6 +4,7 @@ import type { Dtype } from "../language/pipeline.ts";
 import { type Module, namedParameters } from "../model/module.ts";
 import { Clock } from "../speed/clock.ts";
 import { loadTime } from "../speed/load.ts";
+import { runProgram } from "../speed/program_clock.ts";
 import { ratesOf } from "../speed/rates.ts";
 import {
   DTYPE_BYTES,
@@ -11,16 +12,17 @@ import {
   type StrategyContext,
   type Workload,
 } from "../strategy/strategy.ts";
-import { elements, type TraceSink } from "../trace/trace.ts";
+import { elements } from "../trace/trace.ts";
 import type { Interval, TimePrediction } from "./plan.ts";
+import { programOf } from "./programs.ts";
 
-/** A sink for the trace of one cell, and what it says when the trace has been written. */
-export function timeMeter(
+/** Seconds of a workload. */
+export function predictTime(
   placement: Placement,
   workload: Workload,
   context: StrategyContext,
   dtype: Dtype,
-): { readonly sink: TraceSink; read(): TimePrediction } {
+): TimePrediction {
   const { hardware, stack, use, shape, calibration } = context;
   const facts = speedCalibration(hardware.device, stack, use, calibration);
   const clock = new Clock(ratesOf(hardware, facts, {
@@ -29,12 +31,10 @@ export function timeMeter(
     modules: treeSize(context.root).modules,
     pinned: placement.pinsWeights,
   }));
+  runProgram(programOf(placement, workload).program, workload.batchSize, clock);
   return {
-    sink: clock,
-    read: () => ({
-      ...readLoad(placement, context, dtype, facts),
-      ...readSteps(clock, workload, placement.streams),
-    }),
+    ...readLoad(placement, context, dtype, facts),
+    ...readSteps(clock, workload, placement.streams),
   };
 }
 

@@ -1,12 +1,16 @@
 /** The compiled programs of placements, made when a workload asks for one. */
 import type { Placement, Workload } from "../strategy/strategy.ts";
+import { ProgramSums } from "../memory/program_peaks.ts";
 import { DeviceReplay } from "../memory/reserved.ts";
 import { Program } from "../trace/program.ts";
 
-/** A program and the views of it that allocators replay, by traced device. */
+/** A program and the views of it that interpreters take, made when one asks. */
 export interface Compiled {
   readonly program: Program;
+  /** By traced device. */
   readonly replays: Map<number, DeviceReplay>;
+  /** At most one: undefined where the program cannot be added up. */
+  readonly sums: (ProgramSums | undefined)[];
 }
 
 const COMPILED = new WeakMap<Placement, Map<string, Compiled | undefined>>();
@@ -20,10 +24,20 @@ export function programOf(placement: Placement, workload: Workload): Compiled {
   const key = `${promptTokens} ${newTokens} ${batchSize === 1}`;
   if (!known.has(key)) {
     const program = Program.compile(placement, lengths, batchSize);
-    known.set(key, program && { program, replays: new Map() });
+    known.set(key, program && withoutViews(program));
   }
   return known.get(key) ??
-    { program: Program.record(placement, lengths, batchSize), replays: new Map() };
+    withoutViews(Program.record(placement, lengths, batchSize));
+}
+
+function withoutViews(program: Program): Compiled {
+  return { program, replays: new Map(), sums: [] };
+}
+
+/** The sums of a program. */
+export function sumsOf({ program, sums }: Compiled): ProgramSums | undefined {
+  if (sums.length === 0) sums.push(ProgramSums.of(program));
+  return sums[0];
 }
 
 /** What the allocator of a device sees of a program. */

@@ -25,6 +25,13 @@ class Pass {
   launchSeconds = 0;
 }
 
+/** What one operation takes. */
+interface Cost {
+  readonly seconds: number;
+  readonly launchSeconds: number;
+  readonly bound: Exclude<Bound, "launches">;
+}
+
 /** Runs two clocks along a trace. Read `span` and `bound` when the trace has been written. */
 export class Clock implements TraceSink {
   readonly #rates: Rates;
@@ -54,28 +61,56 @@ export class Clock implements TraceSink {
   free(): void {}
 
   run(operation: Operation): void {
+    this.runAll([operation], [0]);
+  }
+
+  /** Runs operations one after the other; `order` has the place of each in `operations`. */
+  runAll(operations: readonly Operation[], order: ArrayLike<number>): void {
     const { host, device, busy } = this.#pass;
+    const { hostIsDevice } = this.#rates;
+    const costs = operations.map((operation) => this.#costOf(operation));
+    const launches = Float64Array.from(costs, ({ launchSeconds }) => launchSeconds);
+    const kernels = Float64Array.from(costs, ({ seconds }) => seconds);
+    const counts = new Uint32Array(costs.length);
+    for (let i = 0; i < order.length; i++) {
+      const index = order[i] as number;
+      counts[index] = counts[index] as number + 1;
+    }
+    for (const [index, { seconds, launchSeconds, bound }] of costs.entries()) {
+      busy[bound] += seconds * (counts[index] as number);
+      this.#pass.launchSeconds += launchSeconds * (counts[index] as number);
+    }
+    for (let end = 0; end < 3; end++) {
+      const hostFactor = this.#host[end] as number;
+      const deviceFactor = this.#device[end] as number;
+      let hostTime = host[end] as number;
+      let deviceTime = device[end] as number;
+      for (let i = 0; i < order.length; i++) {
+        const index = order[i] as number;
+        hostTime += (launches[index] as number) * hostFactor;
+        deviceTime = Math.max(deviceTime, hostTime) + (kernels[index] as number) * deviceFactor;
+        if (hostIsDevice) hostTime = deviceTime;
+      }
+      host[end] = hostTime;
+      device[end] = deviceTime;
+    }
+  }
+
+  /** Seconds of one operation on the device and on the host, and what takes the device longest. */
+  #costOf(operation: Operation): Cost {
     const memory = this.#memorySeconds(operation);
     const compute = operation.flops / this.#rates.flopsPerSecond;
     const links = this.#linkSeconds(operation);
-    const seconds = Math.max(
-      memory,
-      compute,
-      links,
-      operation.launches * this.#rates.kernelSeconds,
-    );
-    if (links >= memory && links >= compute) busy.links += seconds;
-    else if (memory >= compute) busy.memory += seconds;
-    else busy.compute += seconds;
-    const launch = operation.launches * this.#rates.launchSeconds;
-    this.#pass.launchSeconds += launch;
-    for (let index = 0; index < 3; index++) {
-      const prepared = (host[index] as number) + launch * (this.#host[index] as number);
-      const ended = Math.max(device[index] as number, prepared) +
-        seconds * (this.#device[index] as number);
-      device[index] = ended;
-      host[index] = this.#rates.hostIsDevice ? ended : prepared;
-    }
+    const { kernelSeconds, launchSeconds } = this.#rates;
+    return {
+      seconds: Math.max(memory, compute, links, operation.launches * kernelSeconds),
+      launchSeconds: operation.launches * launchSeconds,
+      bound: links >= memory && links >= compute
+        ? "links"
+        : memory >= compute
+        ? "memory"
+        : "compute",
+    };
   }
 
   /** Seconds of a phase: of the prefill, or the mean of the decode steps that were written. */

@@ -66,27 +66,6 @@ export interface TraceSink {
   run(operation: Operation): void;
 }
 
-/** Hands every event to several interpreters, so that one walk over the program serves them all. */
-export function broadcast(sinks: readonly TraceSink[]): TraceSink {
-  const handles: number[][] = [];
-  return {
-    beginPhase(phase, step) {
-      for (const sink of sinks) sink.beginPhase(phase, step);
-    },
-    allocate(tensor) {
-      handles.push(sinks.map((sink) => sink.allocate(tensor)));
-      return handles.length - 1;
-    },
-    free(handle) {
-      const inner = handles[handle] ?? [];
-      sinks.forEach((sink, index) => sink.free(inner[index] ?? -1));
-    },
-    run(operation) {
-      for (const sink of sinks) sink.run(operation);
-    },
-  };
-}
-
 /** Number of elements of a shape. */
 export function elements(shape: readonly number[]): number {
   return shape.reduce((product, size) => product * size, 1);
