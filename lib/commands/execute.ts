@@ -5,6 +5,7 @@ import { quote } from "../diagnostics/quote.ts";
 import { suggest } from "../diagnostics/suggest.ts";
 import type { Plan } from "../plan/plan.ts";
 import { oomAgreement } from "../report/agreement.ts";
+import { renderLimits } from "../report/limits_view.ts";
 import { progressLine } from "../report/progress.ts";
 import { renderResults } from "../report/render.ts";
 import { isFailure } from "../report/results_view.ts";
@@ -49,7 +50,11 @@ export async function execute(
     });
     talkDiagnostics(diagnostics, { terminal });
     if (results === undefined) return interrupt.exitCode() ?? EXIT.usage;
-    putOut(renderResults(results, format), settings);
+    const { limits } = results;
+    const text = limits === undefined
+      ? renderResults(results, format)
+      : renderLimits(limits, format);
+    putOut(text, settings);
     terminal.talk(`Wrote ${results.run.folder}/results.{json,csv,md}`);
     if (results.run.interrupted) terminal.talk(goOn(results, interrupt));
     return interrupt.exitCode() ?? exitCodeOf(results, settings);
@@ -68,9 +73,10 @@ function goOn({ cells, run: { folder } }: Results, { isTimeUp }: Interrupt): str
 }
 
 function exitCodeOf(
-  { cells, run: { interrupted } }: Results,
+  { cells, limits, run: { interrupted } }: Results,
   { failOnMismatch }: ExecuteSettings,
 ): number {
+  if (limits?.some(({ problem }) => problem !== undefined)) return EXIT.failed;
   if (interrupted || cells.some(isFailure)) return EXIT.failed;
   return failOnMismatch && oomAgreement(cells).disagreeing.length > 0 ? EXIT.failed : EXIT.done;
 }

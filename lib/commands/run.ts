@@ -23,6 +23,8 @@ export interface RunSettings extends ExecuteSettings {
   readonly predictedOom?: PredictedOom;
   /** `failed`, `all` or the id of a cell. */
   readonly rerun?: string;
+  /** Search the largest batches instead of running the cells. */
+  readonly findLimit?: boolean;
 }
 
 /** @returns 0, 1 when a cell failed, 2 when nothing could be launched, 130 or 143 when it was interrupted. */
@@ -32,6 +34,7 @@ export async function runCommand(settings: RunSettings): Promise<number> {
   showPlan(plan, settings);
   return await execute(plan, {
     outDir: settings.outDir,
+    findLimit: settings.findLimit ?? false,
     ...(settings.rerun === undefined ? {} : { rerun: rerunOf(settings.rerun, plan) }),
     ...(settings.python === undefined ? {} : { python: settings.python }),
     ...(settings.torchIndex === undefined ? {} : { torchIndex: settings.torchIndex }),

@@ -149,6 +149,8 @@ export interface PlanSession {
   readonly worldSize: number;
   /** How it starts. */
   readonly launch: Launch;
+  /** Whether its process can serve no second cell. */
+  readonly servesOneCell?: boolean;
   /** The cells that it serves, in the order in which they run. */
   readonly cellIds: readonly string[];
 }

@@ -68,6 +68,7 @@ async function makeSession(
     strategy: spec.name,
     worldSize: placement.worldSize,
     launch: { argv, env, files },
+    ...(placement.servesOneCell ? { servesOneCell: true } : {}),
     cellIds,
   };
 }

@@ -54,7 +54,9 @@ function eventLine({ session, event }: Extract<Progress, { kind: "event" }>): st
 function outcomeLine(
   { cell, outcome, done, total }: Extract<Progress, { kind: "outcome" }>,
 ): string {
-  const count = `[${String(done).padStart(String(total).length)}/${total}]`;
+  const count = total === 0
+    ? `[${done}]`
+    : `[${String(done).padStart(String(total).length)}/${total}]`;
   return `${count} ${cell.id}: ${[outcome.status, ...details(cell, outcome)].join(", ")}`;
 }
 

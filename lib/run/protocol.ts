@@ -136,6 +136,8 @@ export type WorkerEvent =
       /** After a failed cell: memory is back at its level after loading, and no collective is pending. */
       readonly event: "ready";
       readonly cellId: string;
+      /** Memory in use, to be compared with what loading left. */
+      readonly levelBytes?: number;
     }
     | {
       /** The session cannot go on: loading failed. `status` is `oom` when memory ran out. */

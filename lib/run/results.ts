@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { Plan } from "../plan/plan.ts";
 import { renderResults } from "../report/render.ts";
 import type { ReportedCell, ReportedResults } from "../report/results_shape.ts";
+import type { FoundLimit } from "./find_limits.ts";
 import type { HostFacts } from "./host.ts";
 import type { CellOutcome } from "./outcome.ts";
 import { writeWhole } from "./run_folder.ts";
@@ -11,6 +12,8 @@ import { writeWhole } from "./run_folder.ts";
 export interface Results extends ReportedResults {
   /** When and where. */
   readonly run: RunFacts;
+  /** The largest batches that were found; with `findLimit`. */
+  readonly limits?: readonly FoundLimit[];
   /** The cells of the plan in its order, each with what became of it. */
   readonly cells: readonly ReportedCell[];
 }

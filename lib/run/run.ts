@@ -21,7 +21,9 @@ import { findEarlier } from "./resume.ts";
 import type { RunChoices } from "./run_choices.ts";
 import { findEnvironment, obstaclesOf, prepareCheckpoints } from "./run_setup.ts";
 import { RunStore } from "./run_store.ts";
-import { serveSessions } from "./serve.ts";
+import { serveSessions, type Service } from "./serve.ts";
+import { serveLimits } from "./serve_limits.ts";
+import { limitGroups } from "./find_limits.ts";
 export type { Progress } from "./progress.ts";
 
 /** What a run may be told beside its plan. */
@@ -40,6 +42,8 @@ export interface RunOptions {
   readonly torchIndex?: string;
   /** Beats the plan's `budget.predictedOom`. */
   readonly predictedOom?: PredictedOom;
+  /** Search the largest batch of every configuration that really runs, instead of running the cells. @default false */
+  readonly findLimit?: boolean;
   /** Most seconds that one session may take, loading included. */
   readonly sessionSeconds?: number;
   /** Told of everything that happens, as it happens. */
@@ -107,13 +111,21 @@ async function runPlan(
     earlier,
     ...(options.rerun === undefined ? {} : { rerun: options.rerun }),
   });
-  const toRun = decisions.filter(({ action }) => action === "run").map(({ cell }) => cell);
-  tell({ kind: "decided", decisions });
+  const groups = options.findLimit ? limitGroups(plan) : [];
+  const toRun = options.findLimit
+    ? []
+    : decisions.filter(({ action }) => action === "run").map(({ cell }) => cell);
+  if (!options.findLimit) tell({ kind: "decided", decisions });
 
   const environment = await around.findEnvironment(plan, choices, setup);
   if (environment.value === undefined) return { diagnostics: environment.diagnostics };
   const { python, extensionsDirectory } = environment.value;
-  const checkpoints = await around.prepareCheckpoints(plan, toRun, python, setup);
+  const checkpoints = await around.prepareCheckpoints(
+    plan,
+    [...toRun, ...groups.flatMap(({ cells }) => cells)],
+    python,
+    setup,
+  );
   if (checkpoints.value === undefined) return { diagnostics: checkpoints.diagnostics };
 
   const reasons = new Map(decisions.map(({ cell, reason }) => [cell.id, reason]));
@@ -125,7 +137,7 @@ async function runPlan(
   try {
     tell({ kind: "folder", folder: store.folder });
     const cleared = await clearLeftovers();
-    begin(store, chosen, decisions, {
+    begin(store, chosen, options.findLimit ? [] : decisions, {
       facts,
       python,
       choices,
@@ -139,7 +151,7 @@ async function runPlan(
       host: facts,
       python,
     };
-    const warnings = await serveSessions({
+    const service: Service = {
       plan: chosen,
       cells: toRun,
       checkpoints: checkpoints.value,
@@ -158,13 +170,15 @@ async function runPlan(
         ...options,
         ...(around.limits === undefined ? {} : { limits: around.limits }),
       },
-    });
+    };
+    const warnings = await serveSessions(service);
+    const limits = options.findLimit ? await serveLimits(service, groups, earlier) : undefined;
     const results = store.finish(chosen, idsOf(toRun), {
       ...runFacts,
       endedAt: new Date().toISOString(),
       interrupted: options.signal?.aborted ?? false,
-    });
-    const empty = toRun.length === 0 && store.size === 0
+    }, limits === undefined ? {} : { limits });
+    const empty = toRun.length === 0 && store.size === 0 && limits === undefined
       ? [nothingToRun({ predictedOom: choices.predictedOom })]
       : [];
     const diagnostics = [...empty, ...cleared, ...warnings, ...store.diagnostics];
@@ -179,6 +193,7 @@ function choicesOf(plan: Plan, options: RunOptions): RunChoices {
   return {
     predictedOom: options.predictedOom ?? plan.budget.predictedOom,
     anyVersions: options.anyVersions ?? false,
+    ...(options.findLimit ? { findLimit: true } : {}),
     ...(python === undefined ? {} : { python }),
     ...(options.torchIndex === undefined ? {} : { torchIndex: options.torchIndex }),
   };

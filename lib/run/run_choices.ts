@@ -5,6 +5,8 @@ import type { PredictedOom } from "../plan/selection.ts";
 export interface RunChoices {
   /** What to do with cells that are predicted to run out of memory. */
   readonly predictedOom: PredictedOom;
+  /** Whether the largest batch of every configuration is searched for, instead of running the cells. */
+  readonly findLimit?: boolean;
   /** Interpreter that was named; absent when the environment is the cache's. */
   readonly python?: string;
   /** Whether the interpreter may have other versions than the plan. */

@@ -39,6 +39,7 @@ export class RunStore {
   readonly #journal: Journal;
   readonly #outcomes = new Map<string, RecordedOutcome>();
   readonly #deaths = new Map<string, number>();
+  readonly #attempts = new Map<string, number>();
   #writtenMs = -Infinity;
   #writingMs = 0;
 
@@ -118,9 +119,11 @@ export class RunStore {
   /** The part of the journal that a session writes. */
   sessionJournal(sessionId: string): SessionJournal {
     return {
-      attempts: this.before.attempts.get(sessionId) ?? 0,
-      launches: (attempt, token) =>
-        this.append({ record: "session", time: now(), sessionId, attempt, token }),
+      attempts: this.#attempts.get(sessionId) ?? this.before.attempts.get(sessionId) ?? 0,
+      launches: (attempt, token) => {
+        this.append({ record: "session", time: now(), sessionId, attempt, token });
+        this.#attempts.set(sessionId, attempt);
+      },
       ended: (token) => this.append({ record: "session-ended", time: now(), token }),
       starts: ({ id: cellId, key }) => this.append({ record: "started", time: now(), cellId, key }),
       died: ({ id: cellId, key }, message) => {
@@ -142,8 +145,13 @@ export class RunStore {
   }
 
   /** Writes the results and closes the run's journal. */
-  finish(plan: Plan, toRun: ReadonlySet<string>, facts: RunFacts): Results {
-    const results = assembleResults(plan, this.#outcomes, toRun, facts);
+  finish(
+    plan: Plan,
+    toRun: ReadonlySet<string>,
+    facts: RunFacts,
+    more: Pick<Results, "limits"> = {},
+  ): Results {
+    const results = { ...assembleResults(plan, this.#outcomes, toRun, facts), ...more };
     this.#write(results);
     this.append({ record: "ended", time: now(), interrupted: facts.interrupted });
     return results;

@@ -48,9 +48,25 @@ async function serveOne(
   cells: readonly PlanCell[],
   total: number,
 ): Promise<Diagnostic[]> {
+  const dtype = cells[0]?.strategy.dtype ?? "";
+  return await serveQueue(service, session, new ListQueue(cells), { dtype, cells, total });
+}
+
+/** Serves the cells of a queue in one session. @returns What went wrong beside them. */
+export async function serveQueue(
+  service: Service,
+  session: PlanSession,
+  queue: CellQueue,
+  { dtype, cells, total }: {
+    readonly dtype: string;
+    /** What the session is for, to be told. */
+    readonly cells: readonly PlanCell[];
+    /** Cells of the run; 0 when nobody knows. */
+    readonly total: number;
+  },
+): Promise<Diagnostic[]> {
   const { plan, store, options } = service;
   const toRun = new Set(service.cells.map(({ id }) => id));
-  const queue = new ListQueue(cells);
   function settle(cell: PlanCell, outcome: CellOutcome, logPath: string | null): void {
     store.note(cell, recorded(outcome, logPath));
     store.showResults(plan, toRun, service.facts);
@@ -63,8 +79,7 @@ async function serveOne(
       plan,
       session,
       queue,
-      checkpoint: plan.model.weightsPath ??
-        service.checkpoints.get(cells[0]?.strategy.dtype ?? "") ?? null,
+      checkpoint: plan.model.weightsPath ?? service.checkpoints.get(dtype) ?? null,
       host: service.host,
       journal: store.sessionJournal(session.id),
       ...(options.limits === undefined ? {} : { limits: options.limits }),
@@ -82,8 +97,10 @@ async function serveOne(
     }
     if (!isSystemError(error)) throw error;
     // The launcher could not be started: one session is lost, not the run.
-    for (const cell of cells.filter((cell) => !store.has(cell.id))) {
-      settle(cell, { status: "crashed", measurement: null, message: error.message }, null);
+    for (const cell of queue.rest()) {
+      const outcome = { status: "crashed", measurement: null, message: error.message } as const;
+      queue.settled(cell, outcome);
+      settle(cell, outcome, null);
     }
     return [launchFailed({ session: session.id, reason: error.message })];
   } finally {

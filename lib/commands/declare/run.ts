@@ -38,19 +38,23 @@ export function declareRun(program: Command, action: Action): void {
         .choices(["skip", "run", "only"]),
     )
     .option("--verify-oom", "also run the cells predicted to run out of memory, to prove them")
+    .option(
+      "--find-limit",
+      "find the largest batch of every strategy that really runs, in six probes",
+    )
     .option("--fresh", "take nothing over from earlier runs");
   executionOptions(run)
     .addOption(outputOption())
     .addOption(formatOption())
     .action(action(async (common, [file = ""], flags) => {
       const { runCommand } = await import("../run.ts");
-      const { outDir = "runs", python, stack, torchIndex, verifyOom, fresh } = flags;
+      const { outDir = "runs", python, stack, torchIndex, verifyOom, fresh, findLimit } = flags;
       const predictedOom = flags.predictedOom ?? (verifyOom ? "run" as const : undefined);
       return runCommand({
         ...common,
         ...output(flags),
         ...execution(flags),
-        ...given({ python, stack, torchIndex, predictedOom }),
+        ...given({ python, stack, torchIndex, predictedOom, findLimit }),
         ...(fresh ? { rerun: "all" } : {}),
         file,
         outDir,

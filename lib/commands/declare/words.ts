@@ -22,6 +22,7 @@ export interface Flags {
   verifyOom?: boolean;
   rerun?: string;
   fresh?: boolean;
+  findLimit?: boolean;
   timeLimit?: number;
   sessionTimeLimit?: number;
   failOn?: "mismatch";

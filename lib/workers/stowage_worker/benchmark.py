@@ -182,7 +182,7 @@ def recover_or_leave(session, cell, failure) -> None:
         synchronize()
         clean_up()
         if session.memory.is_back():
-            session.events.emit("ready", cellId=cell["id"])
+            session.events.emit("ready", cellId=cell["id"], levelBytes=session.memory.level())
             return
         print("memory is not back at its level after loading: this process ends", flush=True)
     sys.stdout.flush()

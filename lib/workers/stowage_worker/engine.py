@@ -7,6 +7,7 @@ up by its number only on the host where it runs.
 
 import ctypes
 import os
+import select
 import signal
 import stat
 import threading
@@ -27,28 +28,35 @@ def die_with_parent() -> None:
 
 
 def die_with_engine() -> None:
-    """Ends this process when the engine that started it is gone. Without an engine (launch.sh by hand) nothing."""
-    if os.environ.get("STOWAGE_WATCH_STDIN") == "1" and stat.S_ISFIFO(os.fstat(0).st_mode):
-        threading.Thread(target=_watch_stdin, name="stdin-watch", daemon=True).start()
+    """Ends this process when the engine that started it is gone. Without an engine (launch.sh by hand) nothing.
+
+    One thread looks for both: the stack of each counts as memory of a cpu device.
+    """
+    held = os.environ.get("STOWAGE_WATCH_STDIN") == "1" and stat.S_ISFIFO(os.fstat(0).st_mode)
     engine = os.environ.get("STOWAGE_ENGINE", "")
-    if engine:
-        threading.Thread(target=_watch_engine, args=(engine,), name="engine-watch", daemon=True).start()
+    ticks = _engine_here(engine)
+    if held or ticks is not None:
+        threading.Thread(target=_watch, args=(held, ticks), name="engine-watch", daemon=True).start()
 
 
-def _watch_stdin() -> None:
-    while os.read(0, 4096):
-        pass
+def _watch(held: bool, ticks) -> None:
+    """Until stdin, which the engine holds open, has ended, or its process is another one."""
+    while ticks is None or start_ticks(ticks[0]) == ticks[1]:
+        if not held:
+            time.sleep(LOOK_SECONDS)
+            continue
+        readable, _, _ = select.select([0], [], [], LOOK_SECONDS)
+        if readable and not os.read(0, 4096):
+            break
     kill_self()
 
 
-def _watch_engine(engine: str) -> None:
-    """`engine` is `boot/namespace/pid/start ticks`: the same number means the same process only within the first two."""
-    boot, namespace, pid, ticks = engine.split("/")
-    if (boot, namespace) != (_boot_id(), _pid_namespace()):
-        return
-    while start_ticks(pid) == ticks:
-        time.sleep(LOOK_SECONDS)
-    kill_self()
+def _engine_here(engine: str):
+    """Pid and start of the engine named as `boot/namespace/pid/start ticks`; None where that pid means nothing here."""
+    parts = engine.split("/")
+    if len(parts) != 4 or (parts[0], parts[1]) != (_boot_id(), _pid_namespace()):
+        return None
+    return parts[2], parts[3]
 
 
 def start_ticks(pid: str):

@@ -9,9 +9,8 @@ SAMPLE_SECONDS = 0.005
 # The driver is asked less often than /proc: each call takes a lock that kernels wait for too.
 GPU_SAMPLE_SECONDS = 0.1
 HEARTBEAT_SECONDS = 5.0
-# Libraries keep small things from their first use on: handles, thread stacks, tables of kernels.
-LEVEL_SLACK_BYTES = 64 * 2**20
-LEVEL_SLACK_FRACTION = 0.02
+# Libraries keep small things from their first use on: handles, tables of kernels; on a GPU cuBLAS its workspaces.
+LEVEL_SLACK_BYTES = {"cpu": 16 * 2**20, "cuda": 96 * 2**20}
 
 
 class MemorySampler:
@@ -83,14 +82,15 @@ class MemorySampler:
 
     def mark_loaded(self) -> None:
         """Notes the level that a cell must come back to before the next one may start."""
-        self._loaded_level = self._level()
+        self._loaded_level = self.level()
 
     def is_back(self) -> bool:
         """Whether the memory in use is near the level after loading again."""
-        slack = max(LEVEL_SLACK_BYTES, LEVEL_SLACK_FRACTION * self._loaded_level)
-        return self._level() <= self._loaded_level + slack
+        slack = LEVEL_SLACK_BYTES["cuda" if self._on_gpu else "cpu"]
+        return self.level() <= self._loaded_level + slack
 
-    def _level(self) -> int:
+    def level(self) -> int:
+        """Bytes in use: VmData on a CPU, what the allocator has handed out on GPUs."""
         if not self._on_gpu:
             with self._lock:
                 length = os.preadv(self._status, [self._buffer], 0)
