@@ -20,7 +20,9 @@ Deno.test("the largest batch that is found is the largest that runs", async () =
     assert.ok(limit.isExact && limit.probes.length <= 6, stdout);
 
     // Each in a process of its own, as far as a run can tell: a first cell finds it as loading left it.
-    for (const [batch, status] of [[limit.batchSize, "ok"], [limit.batchSize + 1, "oom"]] as const) {
+    for (
+      const [batch, status] of [[limit.batchSize, "ok"], [limit.batchSize + 1, "oom"]] as const
+    ) {
       const one = text.replace(/batchSize: \[.*\]/, `batchSize: [${batch}]`);
       Deno.writeTextFileSync(join(folder, "one.yaml"), one);
       const ran = await stowage(["run", "one.yaml", "--format", "json"], folder);

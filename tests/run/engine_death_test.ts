@@ -18,7 +18,7 @@ async function start(of: string, stdin: "null" | "piped") {
   }).spawn();
   const decoder = new TextDecoder();
   const reader = child.stdout.getReader();
-  for (let text = ""; !text.includes("ready");) {
+  for (let text = ""; !text.includes("ready\n");) {
     const { value, done } = await reader.read();
     assert.ok(!done, "it ended before it was ready");
     text += decoder.decode(value, { stream: true });
