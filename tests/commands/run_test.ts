@@ -36,7 +36,11 @@ Deno.test("bloom-7b1-one-gpu.yaml on a host without GPUs lacks the GPU alone", a
 });
 
 Deno.test("programs get no plan on stdout when there are no results", async () => {
-  const { exitCode, stdout, stderr } = await runWithoutGpus("bloom.yaml", "--format", "json");
+  const { exitCode, stdout, stderr } = await runWithoutGpus(
+    "bloom-7b1-one-gpu.yaml",
+    "--format",
+    "json",
+  );
   assert.deepEqual({ exitCode, stdout }, { exitCode: 2, stdout: "" });
-  assert.match(stderr, /^Plan of bloom /);
+  assert.match(stderr, /^Plan of bloom-7b1-one-gpu /);
 });
