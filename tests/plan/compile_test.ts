@@ -207,7 +207,7 @@ Deno.test("a cell whose bytes cannot be counted exactly is invalid when an axis 
   ]);
   assert.match(axis.cells[1]?.prediction.causes[0] ?? "", /more bytes than can be counted exactly/);
   const lengths = huge.replace("{ batchSize: [1, 4] }", "{}")
-    .replace("n_layer: 4", "n_layer: 256").replace("hidden_size: 65536", "hidden_size: 1048576");
+    .replace("n_layer: 4", "n_layer: 2048").replace("hidden_size: 65536", "hidden_size: 1048576");
   const { value, diagnostics } = await compileText(lengths);
   assert.equal(value, undefined);
   assert.deepEqual([...new Set(diagnostics.map(({ code }) => code))], ["STW311"]);
