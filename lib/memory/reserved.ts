@@ -8,9 +8,9 @@
 import { MAX_AGE, type Program, type ProgramPass } from "../trace/program.ts";
 import { ALLOCATE, FREE_EARLIER, FREE_OWN, KIND_BITS, KIND_MASK, RUN } from "../trace/recording.ts";
 import type { Phase, Tensor } from "../trace/trace.ts";
-import type { CachingAllocator } from "./allocator/allocator.ts";
+import { CachingAllocator } from "./allocator/allocator.ts";
 import { NONE } from "./allocator/blocks.ts";
-import { roundedUnits, UNIT_BYTES } from "./allocator/rules.ts";
+import { type AllocatorOptions, roundedUnits, UNIT_BYTES } from "./allocator/rules.ts";
 
 /** What a device's allocator says of a generation. */
 export interface Reserved {
@@ -54,6 +54,7 @@ export class DeviceReplay {
   readonly #program: Program;
   readonly #passes: readonly DevicePass[];
   readonly #repeated: DevicePass | undefined;
+  readonly #known = new Map<string, Reserved>();
 
   constructor(program: Program, device: number) {
     this.#program = program;
@@ -62,6 +63,29 @@ export class DeviceReplay {
     const convert = (pass: ProgramPass) => devicePass(pass, device, local);
     this.#passes = program.passes.map(convert);
     this.#repeated = program.repeated && convert(program.repeated);
+  }
+
+  /** Whether the allocator of another device is asked for the same. */
+  isLike(other: DeviceReplay): boolean {
+    const [mine, its] = [this.#all, other.#all];
+    return mine.length === its.length &&
+      mine.every((pass, index) => samePass(pass, its[index] as DevicePass));
+  }
+
+  /** As `run` with a new allocator; a workload that was asked for before is not replayed again. */
+  within(batch: number, options: AllocatorOptions): Reserved {
+    const { deviceBytes, expandableSegments } = options;
+    const key = `${batch} ${deviceBytes} ${expandableSegments}`;
+    let known = this.#known.get(key);
+    if (known === undefined) {
+      known = this.run(batch, new CachingAllocator(options));
+      this.#known.set(key, known);
+    }
+    return known;
+  }
+
+  get #all(): readonly DevicePass[] {
+    return this.#repeated === undefined ? this.#passes : [...this.#passes, this.#repeated];
   }
 
   /** @param allocator A new or a reset one. */
@@ -117,6 +141,16 @@ export class DeviceReplay {
       ...(failure === undefined ? {} : { failure }),
     };
   }
+}
+
+function samePass(left: DevicePass, right: DevicePass): boolean {
+  return left.phase === right.phase && left.step === right.step &&
+    sameNumbers(left.events, right.events) && sameNumbers(left.sizeOf, right.sizeOf) &&
+    sameNumbers(left.streamOf, right.streamOf) && sameNumbers(left.earlier, right.earlier);
+}
+
+function sameNumbers(left: Int32Array, right: Int32Array): boolean {
+  return left.length === right.length && left.every((value, index) => value === right[index]);
 }
 
 /** The column of a pass that is too old to be referred to. */

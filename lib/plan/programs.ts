@@ -40,9 +40,13 @@ export function sumsOf({ program, sums }: Compiled): ProgramSums | undefined {
   return sums[0];
 }
 
-/** What the allocator of a device sees of a program. */
+/** What the allocator of a device sees of a program; devices that are asked for the same share one replay. */
 export function replayOf({ program, replays }: Compiled, device: number): DeviceReplay {
   let replay = replays.get(device);
-  if (replay === undefined) replays.set(device, replay = new DeviceReplay(program, device));
+  if (replay === undefined) {
+    const own = new DeviceReplay(program, device);
+    replay = replays.values().find((other) => other.isLike(own)) ?? own;
+    replays.set(device, replay);
+  }
   return replay;
 }

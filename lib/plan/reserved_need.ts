@@ -3,7 +3,6 @@
  * request that finds no room makes the allocator return what it caches, so that what it reserves is no need.
  */
 import type { DeviceReplay, Reserved } from "../memory/reserved.ts";
-import { CachingAllocator } from "../memory/allocator/allocator.ts";
 
 /** What a device reserves within its capacity. */
 export interface ReservedNeed {
@@ -35,7 +34,7 @@ export function reservedNeed(
 ): ReservedNeed {
   const { availableBytes, marginBytes, expandableSegments } = limits;
   const run = (deviceBytes: number) =>
-    replay.run(batchSize, new CachingAllocator({ deviceBytes, expandableSegments }));
+    replay.within(batchSize, { deviceBytes, expandableSegments });
   const reserved = run(availableBytes);
   const { failure, peakReservedBytes, retries } = reserved;
   if (failure === undefined) {

@@ -1,0 +1,50 @@
+/**
+ * How long a plan of 1,000 cells takes, from the start of the process to the last byte of its JSON: ten configurations
+ * of BLOOM-176B on eight A100s with a hundred batches each, reserved memory included.
+ *
+ *     deno run -A bench/plan_1000_cells.ts [RUNS]
+ */
+import { measure, summary } from "./processes.ts";
+
+const PIPELINE = `
+name: thousand-cells
+model: bigscience/bloom
+hardware: jean-zay-a100-8
+generate: { max_new_tokens: 100 }
+prompts: { tokens: 8 }
+strategies:
+  - { name: auto, use: accelerate, dtype: bfloat16 }
+  - { name: auto-float16, use: accelerate, dtype: float16 }
+  - { name: low-0, use: accelerate, dtype: bfloat16, deviceMap: balanced_low_0 }
+  - { name: sequential, use: accelerate, dtype: bfloat16, deviceMap: sequential }
+  - { name: auto-expandable, use: accelerate, dtype: bfloat16, allocator: expandable }
+  - { name: tp-float16, use: ds-inference, dtype: float16 }
+  - { name: tp-bfloat16, use: ds-inference, dtype: bfloat16 }
+  - { name: zero, use: ds-zero, dtype: bfloat16 }
+  - { name: zero-cpu, use: ds-zero, dtype: float16, offload: cpu }
+  - { name: zero-expandable, use: ds-zero, dtype: bfloat16, allocator: expandable }
+grid: { batchSize: [${Array.from({ length: 100 }, (_, index) => index + 1).join(", ")}] }
+`;
+
+const BOUND_SECONDS = 1;
+
+const runs = Number(Deno.args[0] ?? 3);
+const folder = await Deno.makeTempDir();
+try {
+  const path = `${folder}/thousand.yaml`;
+  await Deno.writeTextFile(path, PIPELINE);
+  const cli = new URL("../cli.ts", import.meta.url).pathname;
+  const planned = await measure(["run", "-A", cli, "plan", path, "--format", "json"], runs);
+  const { cells } = JSON.parse(planned.stdout);
+  const empty = await measure(["eval", "0"], runs);
+  console.log(`cells planned       ${cells.length}`);
+  console.log(`whole process       ${summary(planned.seconds)}`);
+  console.log(`empty Deno process  ${summary(empty.seconds)}`);
+  console.log(
+    `of the bound of ${BOUND_SECONDS} s  ${
+      (Math.min(...planned.seconds) / BOUND_SECONDS).toFixed(2)
+    }`,
+  );
+} finally {
+  await Deno.remove(folder, { recursive: true });
+}
