@@ -13,8 +13,14 @@ export interface MemoryCalibration {
   readonly kernelModulesBytes: number;
   /** NCCL's buffers on one GPU of a group of several. */
   readonly ncclBytes: number;
+  /** NCCL's buffers in a group of one. */
+  readonly ncclOneRankBytes: number;
+  /** What DeepSpeed's injected kernels take beside their workspace. */
+  readonly kernelInjectionBytes: number;
   /** Private memory of one rank's interpreter and libraries, beside a GPU. */
   readonly hostBaseBytes: ByStrategy;
+  /** What that grows by when the kernels of a generation are loaded. */
+  readonly hostKernelsBytes: number;
   /** VmData of one rank after its imports, on a cpu device. */
   readonly cpuBaseBytes: ByStrategy;
   /** RssAnon at the same moment. */
@@ -30,7 +36,10 @@ export function memoryCalibration(stack: Stack): MemoryCalibration {
     // Before 2.0 the context had all kernels from the start.
     kernelModulesBytes: isOld ? 0 : memory.kernelModulesBytes.value,
     ncclBytes: memory.ncclBytes.value,
+    ncclOneRankBytes: memory.ncclOneRankBytes.value,
+    kernelInjectionBytes: isOld ? 0 : memory.kernelInjectionBytes.value,
     hostBaseBytes: memory.hostBaseBytes.values,
+    hostKernelsBytes: memory.hostKernelsBytes.value,
     cpuBaseBytes: memory.cpuBaseBytes.values,
     cpuBaseResidentBytes: memory.cpuBaseResidentBytes.values,
   };

@@ -172,9 +172,9 @@ function readHosts(
   const isCpu = hardware.device.type === "cpu";
   const nodes = [...new Set(placement.devices.map(({ node }) => node))];
   const perRankBytes = isCpu
-    ? residentBytes(memory.peak(0), placement, context)
+    ? residentBytes(memory.peak(0), placement, context) + memory.peak(HOST).bytes
     : memory.peak(HOST).bytes;
-  const pinnedBytes = isCpu ? 0 : memory.peakOf(HOST, "workspace") +
+  const pinnedBytes = memory.peakOf(HOST, "workspace") +
     (placement.pinsWeights ? memory.peakOf(HOST, "weights") : 0);
   return nodes.map((node) => {
     const ranks = placement.worldSize === 1
@@ -191,11 +191,10 @@ function readHosts(
 }
 
 function residentBytes(
-  { bytes, byCategory }: Peak,
-  { mapsWeights }: Placement,
+  { bytes }: Peak,
+  { mappedBytes }: Placement,
   { stack, use }: StrategyContext,
 ): number {
   const { cpuBaseBytes, cpuBaseResidentBytes } = memoryCalibration(stack);
-  const mapped = mapsWeights ? byCategory.weights : 0;
-  return bytes - cpuBaseBytes[use] + cpuBaseResidentBytes[use] - mapped;
+  return bytes - cpuBaseBytes[use] + cpuBaseResidentBytes[use] - mappedBytes;
 }

@@ -6,7 +6,7 @@ import { resolveStack } from "../catalog/stack.ts";
 import type { Hardware, Model, Stack } from "../catalog/types.ts";
 import type { Diagnostic, Outcome } from "../diagnostics/diagnostic.ts";
 import { unsupportedModelType } from "../diagnostics/messages/plan.ts";
-import type { HfConfig, Pipeline, StrategySpec } from "../language/pipeline.ts";
+import type { Dtype, HfConfig, Pipeline, StrategySpec } from "../language/pipeline.ts";
 import type { ModelFamily, ModelShape } from "../model/family.ts";
 import type { Module } from "../model/module.ts";
 import { genericEstimate } from "../model/generic.ts";
@@ -82,7 +82,7 @@ export function strategyContext(
   resolved: Resolved,
   { use, allocator }: Pick<StrategySpec, "use" | "allocator">,
 ): StrategyContext {
-  const { hardware, stack, family, shape, root } = resolved;
+  const { model, hardware, stack, family, shape, root } = resolved;
   const { budget } = pipeline;
   return {
     use,
@@ -93,9 +93,18 @@ export function strategyContext(
     hardware,
     stack,
     behaviours: behavioursOf(stack),
+    weights: model.weights,
+    ...checkpointDtype(model),
     deviceCapacityBytes: least(hardware.device.memoryBytes, budget.deviceBytes),
     hostCapacityBytes: least(hardware.memoryBytes, budget.hostBytes),
   };
+}
+
+/** The dtype of the files where every tensor of theirs has the same. */
+function checkpointDtype({ tensors }: Model): Pick<StrategyContext, "checkpointDtype"> {
+  const spellings: Record<string, Dtype> = { F32: "float32", F16: "float16", BF16: "bfloat16" };
+  const [dtype, ...others] = new Set(tensors?.map((tensor) => spellings[tensor.dtype]));
+  return dtype === undefined || others.length > 0 ? {} : { checkpointDtype: dtype };
 }
 
 function least(...capacities: readonly (number | null | undefined)[]): number | null {

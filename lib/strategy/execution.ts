@@ -11,3 +11,16 @@ export function plainExecution(device: number): Execution {
     lmHeadSplit: false,
   };
 }
+
+/** The same, with `begin` called when the first module is about to run: what a process sets up lazily. */
+export function beginningWith(begin: () => void, execution: Execution): Execution {
+  let hasBegun = false;
+  return {
+    ...execution,
+    enter(module, inputBytes) {
+      if (!hasBegun) begin();
+      hasBegun = true;
+      execution.enter(module, inputBytes);
+    },
+  };
+}

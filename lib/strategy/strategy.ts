@@ -4,7 +4,7 @@
  */
 import type { CalibrationFile } from "../catalog/speed_calibration.ts";
 import type { BehaviourName } from "../catalog/behaviours.ts";
-import type { Hardware, Stack } from "../catalog/types.ts";
+import type { Hardware, Model, Stack } from "../catalog/types.ts";
 import type { Outcome } from "../diagnostics/diagnostic.ts";
 import type { Dtype, StrategySpec } from "../language/pipeline.ts";
 import type { ModelFamily, ModelShape } from "../model/family.ts";
@@ -24,6 +24,10 @@ export interface StrategyContext {
   readonly use: StrategySpec["use"];
   /** How PyTorch's CUDA allocator is set up. @default "native" */
   readonly allocator?: StrategySpec["allocator"];
+  /** Where the weights come from. */
+  readonly weights: Model["weights"];
+  /** Dtype of the files; absent where they are made in the strategy's own. */
+  readonly checkpointDtype?: Dtype;
   /** Speed constants to use instead of those that ship for their kind of device. */
   readonly calibration?: CalibrationFile;
   /** Cap of one device: the least of its memory and the budget; null where nothing caps it. */
@@ -58,8 +62,11 @@ export interface Placement {
   readonly devices: readonly PlacedDevice[];
   /** Bytes that all ranks together read from the checkpoint. */
   readonly checkpointReadBytes: number;
-  /** Whether the weights stay mapped from their file: a cpu device then holds them, the private memory of the host does not. */
-  readonly mapsWeights: boolean;
+  /**
+   * Bytes of one process that are pages of the checkpoint's files: a cpu device counts them, the private memory of
+   * the host does not.
+   */
+  readonly mappedBytes: number;
   /** Whether weights that are kept on the host are in pinned memory. */
   readonly pinsWeights: boolean;
   /**

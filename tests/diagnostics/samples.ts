@@ -129,6 +129,7 @@ export const samples: Samples = {
     offloadNeedsFolder: {},
     nvmeNeedsPath: {},
     kernelInjectNeedsGpu: {},
+    kernelsRefuseBloom: { version: "4.57.3" },
     offloadOnCpu: { offload: "nvme" },
     severalNodes: { use: "accelerate" },
     beyondPositions: { tokens: 4096, positions: 2048 },

@@ -11,7 +11,7 @@ Deno.test("one sequence more than the largest batch does not fit, all smaller on
   const { value: placement } = placeStrategy(dsZeroSpec(), alone);
   assert.ok(placement);
   const workload = { batchSize: 1, promptTokens: 16, newTokens: 16 };
-  for (const megabytes of [800, 820, 840, 860, 880, 900]) {
+  for (const megabytes of [1400, 1420, 1440, 1460, 1480, 1500]) {
     const context = { ...alone, deviceCapacityBytes: megabytes * 1e6 };
     const largest = largestBatch(placement, workload, context);
     assert.ok(largest !== null && largest > 1 && largest < 2 ** 20, String(largest));

@@ -87,7 +87,7 @@ Deno.test("weights that are pinned on the host are counted as pinned, for all it
   assert.ok(pinned({ offload: "cpu" }) >= wholeBytes);
   assert.equal(pinned({ offload: "cpu", pinMemory: false }), 0);
   assert.equal(pinned({}), 0);
-  assert.equal(pinned({ offload: "nvme", nvmePath: "/nvme" }), 2 * 5 * 4e9 * 2);
+  assert.equal(pinned({ offload: "nvme", nvmePath: "/nvme" }), 2 * (5 * 4e9 * 2 + 1000 * 64));
 });
 
 Deno.test("the parts of a GPU are those of its fullest moment after loading", () => {

@@ -14,8 +14,9 @@ import {
 
 function configurationOf(
   spec: StrategySpec,
+  stack = "current",
 ): Configuration {
-  const context = strategyContext({ use: spec.use });
+  const context = strategyContext({ use: spec.use, stack });
   const { value: placement, diagnostics } = placeStrategy(spec, context);
   assert.ok(placement);
   return {
@@ -49,7 +50,7 @@ Deno.test("cells of one configuration share a session, in the order of what they
 });
 
 Deno.test("where a process can serve one cell only, each cell has a session of its own", async () => {
-  const fused = configurationOf(dsInferenceSpec({ kernelInject: true }));
+  const fused = configurationOf(dsInferenceSpec({ kernelInject: true }), "2022-09");
   const { sessions } = await makeSessions(planned(
     fused,
     cell({ use: "ds-inference", batchSize: 8, peakGib: 50 }),

@@ -35,13 +35,18 @@ export function strategyContext(
   changes: Partial<Hardware> & {
     shape?: ModelShape;
     use?: StrategyContext["use"];
-    stack?: string;
+    /** Name, or versions that differ from the current ones. */
+    stack?: string | Readonly<Record<string, string>>;
+    weights?: StrategyContext["weights"];
   } = {},
 ): StrategyContext {
-  const { shape = SHAPE, use = "accelerate", stack: name = "current", ...hardware } = changes;
+  const { shape = SHAPE, use = "accelerate", stack: chosen = "current", ...rest } = changes;
+  const { weights = "random", ...hardware } = rest;
   const device = hardware.device ?? GPU;
-  const stack = resolveStack({ name }).value;
-  if (stack === undefined) throw new Error(`There is no stack ${name}`);
+  const stack = resolveStack(
+    typeof chosen === "string" ? { name: chosen } : { versions: chosen },
+  ).value;
+  if (stack === undefined) throw new Error(`There is no stack ${chosen}`);
   return {
     use,
     family: bloom,
@@ -50,6 +55,7 @@ export function strategyContext(
     hardware: { nodes: 1, deviceCount: 2, device, memoryBytes: 512e9, ...hardware },
     stack,
     behaviours: behavioursOf(stack),
+    weights,
     deviceCapacityBytes: device.memoryBytes,
     hostCapacityBytes: hardware.memoryBytes ?? 512e9,
   };

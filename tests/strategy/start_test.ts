@@ -1,12 +1,19 @@
 import assert from "node:assert/strict";
-import { symmetricDevices, traceStart } from "../../lib/strategy/start.ts";
+import type { StrategySpec } from "../../lib/language/pipeline.ts";
+import { symmetricDevices, traceHostKernels, traceStart } from "../../lib/strategy/start.ts";
 import { HOST } from "../../lib/trace/trace.ts";
 import { Recorder } from "../trace/recorder.ts";
 import { CPU, strategyContext } from "./contexts.ts";
 
-function startOf(device: number, worldSize: number, context = strategyContext()) {
+function startOf(
+  device: number,
+  worldSize: number,
+  { use = "ds-inference" as StrategySpec["use"], context = strategyContext() } = {},
+) {
   const recorder = new Recorder();
-  traceStart("ds-zero", context, device, worldSize, recorder);
+  const bytes = traceStart(use, context, device, worldSize, recorder);
+  const own = recorder.tensors().filter((tensor) => tensor.device === device);
+  assert.equal(bytes, own.reduce((sum, tensor) => sum + tensor.bytes, 0));
   return recorder.tensors().map((tensor) => [tensor.device, tensor.category]);
 }
 
@@ -15,20 +22,31 @@ Deno.test("a GPU holds a context, beside others with the buffers of the communic
   assert.deepEqual(startOf(0, 8), [[0, "context"], [0, "context"], [HOST, "context"]]);
 });
 
+Deno.test("ZeRO sets the communication library up for one rank too", () => {
+  assert.equal(startOf(0, 1, { use: "ds-zero" }).length, 3);
+});
+
 Deno.test("one process has one interpreter, however many GPUs it sees", () => {
   assert.deepEqual(startOf(1, 1), [[1, "context"]]);
 });
 
 Deno.test("a cpu device is the interpreter itself", () => {
-  assert.deepEqual(startOf(0, 2, strategyContext({ device: CPU })), [[0, "context"]]);
+  const context = strategyContext({ device: CPU });
+  assert.deepEqual(startOf(0, 2, { context }), [[0, "context"]]);
+});
+
+Deno.test("the first generation loads kernels into the host beside a GPU", () => {
+  const recorder = new Recorder();
+  traceHostKernels(strategyContext({ device: CPU }), recorder);
+  assert.equal(recorder.tensors().length, 0);
+  traceHostKernels(strategyContext(), recorder);
+  assert.deepEqual(recorder.tensors().map(({ device }) => device), [HOST]);
 });
 
 Deno.test("the context of torch 1 is larger than that of torch 2", () => {
   function contextBytes(torch: string): number {
-    const recorder = new Recorder();
-    const stack = { name: "s", versions: { torch }, runnable: false };
-    traceStart("accelerate", { ...strategyContext(), stack }, 0, 1, recorder);
-    return recorder.tensors()[0]?.bytes ?? 0;
+    const context = strategyContext({ stack: { torch } });
+    return traceStart("accelerate", context, 0, 1, new Recorder());
   }
   assert.ok(contextBytes("1.12.0") > contextBytes("2.11.0+cu130"));
 });

@@ -84,6 +84,18 @@ export const kernelInjectNeedsGpu: MessageKind<Record<never, never>> = message({
   help: () => "Remove kernelInject, or declare GPUs",
 });
 
+export const kernelsRefuseBloom: MessageKind<{ version: string }> = message({
+  code: "STW315",
+  title: "Kernel injection refuses BLOOM with these versions",
+  explanation:
+    "DeepSpeed's injected kernels for BLOOM follow the model as transformers had it up to 4.43.4; with a newer one " +
+    "init_inference ends with an error. Tensor parallelism without kernels works with every version.",
+  message: ({ version }) =>
+    `DeepSpeed does not inject kernels into BLOOM with transformers ${version}`,
+  help: () =>
+    'Remove kernelInject, or choose an older stack: { transformers: "4.43.4" }, or "2022-07" to plan only',
+});
+
 export const offloadOnCpu: MessageKind<{ offload: string }> = message({
   code: "STW308",
   title: "Offload has no meaning on a cpu device",

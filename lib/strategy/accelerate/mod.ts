@@ -1,5 +1,6 @@
 /** Hugging Face Accelerate: `device_map` inference in one process. */
 import type { AccelerateSpec } from "../../language/pipeline.ts";
+import { isMapped } from "../mapped.ts";
 import type { Placement, Strategy } from "../strategy.ts";
 import { launchAccelerate } from "./launch.ts";
 import { placeAccelerate } from "./place.ts";
@@ -10,12 +11,15 @@ export const accelerate: Strategy<AccelerateSpec> = {
   place(spec, context) {
     const { value: layout, diagnostics } = placeAccelerate(spec, context);
     if (layout === undefined) return { diagnostics };
+    const wholeBytes = layout.weights.reduce((sum, { bytes }) => sum + bytes, 0);
     const placement: Placement = {
       worldSize: 1,
       streams: 1,
       devices: usedDevices(context).map((index) => ({ index, node: 0, traced: index })),
-      checkpointReadBytes: layout.weights.reduce((sum, { bytes }) => sum + bytes, 0),
-      mapsWeights: context.hardware.device.type === "cpu",
+      checkpointReadBytes: wholeBytes,
+      mappedBytes: isMapped(spec.dtype, context) && context.hardware.device.type === "cpu"
+        ? wholeBytes
+        : 0,
       pinsWeights: false,
       trace: (workload, sink) => traceAccelerate(spec, context, layout, workload, sink),
     };

@@ -4,8 +4,9 @@ import { traceGenerate } from "../../model/generate.ts";
 import type { AccelerateSpec } from "../../language/pipeline.ts";
 import { Tape } from "../../trace/tape.ts";
 import { HOST, type TraceSink } from "../../trace/trace.ts";
+import { beginningWith } from "../execution.ts";
 import { generationOf } from "../generation.ts";
-import { traceStart } from "../start.ts";
+import { traceHostKernels, traceStart } from "../start.ts";
 import type { StrategyContext, Workload } from "../strategy.ts";
 import { placeOf } from "./device_map.ts";
 import type { AccelerateLayout } from "./place.ts";
@@ -32,7 +33,7 @@ export function traceAccelerate(
     context.family,
     context.shape,
     generationOf(spec, context, workload, 1),
-    hooks(layout, context, sink),
+    beginningWith(() => traceHostKernels(context, sink), hooks(layout, context, sink)),
     sink,
   );
 }

@@ -1,8 +1,10 @@
 /** DeepSpeed-Inference: `init_inference` with tensor parallelism. */
 import type { DsInferenceSpec } from "../../language/pipeline.ts";
 import type { Placement, Strategy } from "../strategy.ts";
+import { isMapped } from "../mapped.ts";
 import { symmetricDevices } from "../start.ts";
 import { launchDsInference } from "./launch.ts";
+import { checkpointReadBytes } from "./load.ts";
 import { placeDsInference } from "./place.ts";
 import { traceDsInference } from "./trace.ts";
 
@@ -15,8 +17,10 @@ export const dsInference: Strategy<DsInferenceSpec> = {
       worldSize: layout.ranks,
       streams: 1,
       devices: symmetricDevices(layout.ranks, context),
-      checkpointReadBytes: layout.wholeBytes * layout.ranks,
-      mapsWeights: false,
+      checkpointReadBytes: checkpointReadBytes(spec, layout),
+      mappedBytes: isMapped(spec.dtype, context) && context.hardware.device.type === "cpu"
+        ? layout.wholeBytes
+        : 0,
       pinsWeights: false,
       // The fused kernels share one workspace, made at the first pass for its batch.
       servesOneCell: spec.kernelInject,

@@ -3,6 +3,7 @@ import { type Diagnostic, hasErrors, type Outcome } from "../../diagnostics/diag
 import {
   headsNotDivisible,
   kernelInjectNeedsGpu,
+  kernelsRefuseBloom,
   tooManyRanks,
 } from "../../diagnostics/messages/plan.ts";
 import type { DsInferenceSpec } from "../../language/pipeline.ts";
@@ -11,11 +12,24 @@ import { elements } from "../../trace/trace.ts";
 import { tensorParallelElements } from "../parallel.ts";
 import { DTYPE_BYTES, type StrategyContext } from "../strategy.ts";
 
+/** One parameter of the model, and what a rank keeps of it. */
+export interface ShardedWeight {
+  readonly name: string;
+  readonly wholeBytes: number;
+  /** What one rank keeps; 0 for a head that uses the embedding. */
+  readonly bytes: number;
+  /** Whether it shares its storage with another parameter until it is cut. */
+  readonly isTied: boolean;
+  /** Index of its layer; undefined outside the layers. */
+  readonly layer: number | undefined;
+  readonly isMatrix: boolean;
+}
+
 export interface DsInferenceLayout {
   readonly ranks: number;
-  /** What one rank keeps. */
-  readonly weights: readonly { readonly name: string; readonly bytes: number }[];
-  /** The whole model, as each rank first loads it on the host. */
+  /** In the order of `named_parameters()`. */
+  readonly weights: readonly ShardedWeight[];
+  /** The whole model; a tied head counts once. */
   readonly wholeBytes: number;
   /** Whether the head is cut by its inputs and its logits are summed. */
   readonly lmHeadSplit: boolean;
@@ -26,35 +40,64 @@ export function placeDsInference(
   spec: DsInferenceSpec,
   context: StrategyContext,
 ): Outcome<DsInferenceLayout> {
-  const { hardware, shape, root } = context;
-  const available = hardware.deviceCount * hardware.nodes;
-  const ranks = spec.tensorParallel ?? available;
-  const at = { path: ["tensorParallel"] };
-  const diagnostics: Diagnostic[] = [];
-  if (ranks > available) diagnostics.push(tooManyRanks({ ranks, available }, at));
-  if (shape.heads % ranks !== 0 || shape.kvHeads % ranks !== 0) {
-    diagnostics.push(headsNotDivisible({ heads: shape.heads, ranks, available }, at));
-  }
-  if (spec.kernelInject && hardware.device.type === "cpu") {
-    diagnostics.push(kernelInjectNeedsGpu({}, { path: ["kernelInject"] }));
-  }
+  const { hardware } = context;
+  const ranks = spec.tensorParallel ?? hardware.deviceCount * hardware.nodes;
+  const diagnostics = problems(spec, context, ranks);
   if (hasErrors(diagnostics)) return { diagnostics };
-
-  const elementBytes = DTYPE_BYTES[spec.dtype];
-  // AutoTP (more than one rank, no kernel injection) clones a tied head and cuts the clone by its inputs:
-  // LmHeadLinearAllreduce of deepspeed/module_inject/layers.py. The embedding stays whole on every rank.
-  const lmHeadSplit = ranks > 1 && !spec.kernelInject;
-  const weights: { name: string; bytes: number }[] = [];
-  let wholeBytes = 0;
-  for (const named of namedParameters(root)) {
-    const isHead = named.name === "lm_head.weight";
-    const isTied = named.parameter.tiedTo !== undefined;
-    if (!isTied) wholeBytes += elements(named.parameter.shape) * elementBytes;
-    if (isTied && !(isHead && lmHeadSplit)) continue;
-    const held = isHead && lmHeadSplit
-      ? elements(named.parameter.shape) / ranks
-      : tensorParallelElements(named, ranks);
-    weights.push({ name: named.name, bytes: held * elementBytes });
-  }
+  // AutoTP (more than one rank, no kernel injection) clones a tied head and cuts the clone by its inputs. The
+  // embedding stays whole on every rank.
+  const lmHeadSplit = ranks > 1 && !spec.kernelInject &&
+    context.behaviours.has("tied-head-cloned");
+  const weights = shardedWeights(spec, context, ranks, lmHeadSplit);
+  const wholeBytes = weights.reduce(
+    (sum, { isTied, wholeBytes }) => isTied ? sum : sum + wholeBytes,
+    0,
+  );
   return { value: { ranks, weights, wholeBytes, lmHeadSplit }, diagnostics };
+}
+
+function problems(spec: DsInferenceSpec, context: StrategyContext, ranks: number): Diagnostic[] {
+  const { hardware, shape, behaviours, family, stack } = context;
+  const available = hardware.deviceCount * hardware.nodes;
+  const at = { path: ["tensorParallel"] };
+  const kernels = { path: ["kernelInject"] };
+  const found: Diagnostic[] = [];
+  if (ranks > available) found.push(tooManyRanks({ ranks, available }, at));
+  if (shape.heads % ranks !== 0 || shape.kvHeads % ranks !== 0) {
+    found.push(headsNotDivisible({ heads: shape.heads, ranks, available }, at));
+  }
+  if (!spec.kernelInject) return found;
+  if (hardware.device.type === "cpu") found.push(kernelInjectNeedsGpu({}, kernels));
+  if (family.modelTypes.includes("bloom") && behaviours.has("kernel-injection-refuses-bloom")) {
+    const version = stack.versions["transformers"] ?? "";
+    found.push(kernelsRefuseBloom({ version }, kernels));
+  }
+  return found;
+}
+
+function shardedWeights(
+  spec: DsInferenceSpec,
+  { root, shape, family }: StrategyContext,
+  ranks: number,
+  lmHeadSplit: boolean,
+): ShardedWeight[] {
+  const elementBytes = DTYPE_BYTES[spec.dtype];
+  let layer = 0;
+  return [...namedParameters(root)].map((named) => {
+    const { name, parameter } = named;
+    const all = elements(parameter.shape);
+    // named_parameters() goes through the layers in order.
+    if (layer + 1 < shape.layers && name.startsWith(`${family.blockName(layer + 1)}.`)) layer += 1;
+    const isTied = parameter.tiedTo !== undefined;
+    const isCutHead = name === "lm_head.weight" && lmHeadSplit;
+    const held = isCutHead ? all / ranks : isTied ? 0 : tensorParallelElements(named, ranks);
+    return {
+      name,
+      wholeBytes: all * elementBytes,
+      bytes: held * elementBytes,
+      isTied,
+      layer: name.startsWith(`${family.blockName(layer)}.`) ? layer : undefined,
+      isMatrix: parameter.shape.length > 1,
+    };
+  });
 }

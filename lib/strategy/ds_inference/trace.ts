@@ -1,18 +1,17 @@
 /** What a generation under DeepSpeed-Inference does on one of its ranks. */
+import { memoryCalibration } from "../../catalog/calibration.ts";
 import type { DsInferenceSpec } from "../../language/pipeline.ts";
+import type { Execution } from "../../model/family.ts";
 import { traceGenerate } from "../../model/generate.ts";
-import { HOST, type TraceSink } from "../../trace/trace.ts";
-import { plainExecution } from "../execution.ts";
+import type { TraceSink } from "../../trace/trace.ts";
+import { beginningWith, plainExecution } from "../execution.ts";
 import { generationOf } from "../generation.ts";
-import { traceStart } from "../start.ts";
-import type { StrategyContext, Workload } from "../strategy.ts";
+import { traceHostKernels, traceStart } from "../start.ts";
+import { DTYPE_BYTES, type StrategyContext, type Workload } from "../strategy.ts";
+import { DEFAULT_MAX_OUT_TOKENS, workspaceBytes } from "./kernels.ts";
+import { traceLoad } from "./load.ts";
+import { traceSharedBuffers } from "./shared_buffers.ts";
 import type { DsInferenceLayout } from "./place.ts";
-
-/**
- * Default `max_shard_size` of `save_pretrained` in 2022 ("10GB"): the most that the BLOOM scripts, which gave
- * `init_inference` a model on meta tensors and the list of its files, held of the checkpoint at one time.
- */
-const MAX_SHARD_BYTES = 10e9;
 
 /** Writes start, load, prefill and decode of rank 0. */
 export function traceDsInference(
@@ -22,45 +21,78 @@ export function traceDsInference(
   workload: Workload,
   sink: TraceSink,
 ): void {
-  traceStart(spec.use, context, 0, layout.ranks, sink);
-  sink.beginPhase("load", 0);
-  // from_pretrained gives each rank the whole model in host memory; init_inference cuts and moves it, then
-  // the whole one is dropped. Kernel injection on meta tensors reads file by file instead.
-  const host = context.hardware.device.type === "cpu" ? 0 : HOST;
-  const byFile = spec.kernelInject && !context.stack.runnable;
-  const whole = sink.allocate({
-    device: host,
-    name: byFile ? "checkpoint file" : "unsharded model",
-    category: "weights",
-    bytes: byFile ? Math.min(layout.wholeBytes, MAX_SHARD_BYTES) : layout.wholeBytes,
-  });
-  for (const { name, bytes } of layout.weights) {
-    sink.allocate({ device: 0, name, category: "weights", bytes });
-  }
-  sink.free(whole);
-
+  const startBytes = traceStart(spec.use, context, 0, layout.ranks, sink);
+  if (context.hardware.device.type === "cpu") traceSharedBuffers(layout.ranks, sink);
+  traceLoad(spec, context, layout, sink);
   traceGenerate(
     context.family,
     context.shape,
     generationOf(spec, context, workload, layout.ranks),
-    {
-      ...plainExecution(0),
-      lmHeadSplit: layout.lmHeadSplit,
-      allReduce(device, bytes) {
-        if (layout.ranks === 1) return;
-        // A ring all-reduce sends 2 (n - 1) / n of the buffer from each rank.
-        const linkBytes = 2 * bytes * (layout.ranks - 1) / layout.ranks;
-        sink.run({
-          device,
-          name: "all_reduce",
-          flops: 0,
-          bytes: 2 * bytes,
-          launches: 1,
-          link: "device",
-          linkBytes,
-        });
-      },
-    },
+    beginningWith(() => {
+      traceHostKernels(context, sink);
+      if (spec.kernelInject) traceWorkspace(spec, context, layout, workload, startBytes, sink);
+    }, tensorParallel(layout, sink)),
     sink,
   );
+}
+
+/** Sums over the ranks after each layer. */
+function tensorParallel(
+  { ranks, lmHeadSplit }: DsInferenceLayout,
+  sink: TraceSink,
+): Execution {
+  return {
+    ...plainExecution(0),
+    lmHeadSplit,
+    allReduce(device, bytes) {
+      if (ranks === 1) return;
+      // A ring all-reduce sends 2 (n - 1) / n of the buffer from each rank.
+      const linkBytes = 2 * bytes * (ranks - 1) / ranks;
+      sink.run({
+        device,
+        name: "all_reduce",
+        flops: 0,
+        bytes: 2 * bytes,
+        launches: 1,
+        link: "device",
+        linkBytes,
+      });
+    },
+  };
+}
+
+/** What the kernels take outside PyTorch: their workspace, and cuBLAS handles of their own. */
+function traceWorkspace(
+  spec: DsInferenceSpec,
+  { shape, behaviours, hardware, family, stack }: StrategyContext,
+  { ranks, weights }: DsInferenceLayout,
+  { batchSize }: Workload,
+  outsideBytes: number,
+  sink: TraceSink,
+): void {
+  const { memoryBytes } = hardware.device;
+  const held = weights.reduce((sum, { bytes }) => sum + bytes, 0) + outsideBytes;
+  const bytes = workspaceBytes({
+    ...shape,
+    ranks,
+    batchSize,
+    elementBytes: DTYPE_BYTES[spec.dtype],
+    maxOutTokens: spec.maxOutTokens ?? DEFAULT_MAX_OUT_TOKENS,
+    externalCache: family.modelTypes.includes("bloom"),
+    freeBytes: memoryBytes === null ? null : Math.max(0, memoryBytes - held),
+  }, behaviours);
+  sink.allocate({
+    device: 0,
+    name: "kernel workspace",
+    category: "workspace",
+    bytes,
+    outside: true,
+  });
+  const { kernelInjectionBytes } = memoryCalibration(stack);
+  sink.allocate({
+    device: 0,
+    name: "cuBLAS handles of the kernels",
+    category: "context",
+    bytes: kernelInjectionBytes,
+  });
 }

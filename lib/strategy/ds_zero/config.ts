@@ -47,7 +47,46 @@ function offload(spec: DsZeroSpec): JsonObject {
   };
 }
 
-export const NVME_BUFFER_ELEMENTS = 4e9;
+const NVME_BUFFER_ELEMENTS = 4e9;
+
+/** What of the configuration decides memory. Sizes are in elements. */
+export interface ZeroSettings {
+  readonly prefetchBucket: number;
+  readonly maxLive: number;
+  readonly maxReuseDistance: number;
+  /** Parameters up to this size stay gathered, */
+  readonly persistenceThreshold: number;
+  /** and together no more than this. */
+  readonly modelPersistenceThreshold: number;
+  readonly nvmeBufferElements: number;
+  readonly nvmeBufferCount: number;
+}
+
+/** Reads the settings that DeepSpeed would read; its defaults are those of zero/config.py and offload_config.py. */
+export function zeroSettings(spec: DsZeroSpec, shape: ModelShape, worldSize: number): ZeroSettings {
+  const zero = objectAt(zeroConfig(spec, shape, worldSize), "zero_optimization");
+  const offloaded = objectAt(zero, "offload_param");
+  const modelPersistence = numberAt(zero, "stage3_model_persistence_threshold", Infinity);
+  return {
+    prefetchBucket: numberAt(zero, "stage3_prefetch_bucket_size", 5e7),
+    maxLive: numberAt(zero, "stage3_max_live_parameters", 1e9),
+    maxReuseDistance: numberAt(zero, "stage3_max_reuse_distance", 1e9),
+    persistenceThreshold: numberAt(zero, "stage3_param_persistence_threshold", 1e5),
+    modelPersistenceThreshold: Math.floor(modelPersistence / worldSize),
+    nvmeBufferElements: numberAt(offloaded, "buffer_size", 1e8),
+    nvmeBufferCount: numberAt(offloaded, "buffer_count", 5),
+  };
+}
+
+function objectAt(value: JsonObject, key: string): JsonObject {
+  const found = value[key];
+  return isObject(found) ? found : {};
+}
+
+function numberAt(value: JsonObject, key: string, otherwise: number): number {
+  const found = value[key];
+  return typeof found === "number" && found >= 0 ? found : otherwise;
+}
 
 /** Merges objects key by key; anything else of the second replaces the first's. */
 function merge(base: JsonObject, over: JsonObject): JsonObject {

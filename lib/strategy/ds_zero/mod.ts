@@ -16,7 +16,7 @@ export const dsZero: Strategy<DsZeroSpec> = {
       streams: layout.ranks,
       devices: symmetricDevices(layout.ranks, context),
       checkpointReadBytes: layout.wholeBytes * layout.ranks,
-      mapsWeights: false,
+      mappedBytes: 0,
       pinsWeights: spec.offload === "cpu" && spec.pinMemory,
       trace: (workload, sink) => traceZero(spec, context, layout, workload, sink),
     };

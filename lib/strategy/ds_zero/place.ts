@@ -6,17 +6,16 @@ import { namedParameters } from "../../model/module.ts";
 import { elements } from "../../trace/trace.ts";
 import { zeroPartitionElements } from "../parallel.ts";
 import { DTYPE_BYTES, type StrategyContext } from "../strategy.ts";
-import { NVME_BUFFER_ELEMENTS } from "./config.ts";
+import { type ZeroSettings, zeroSettings } from "./config.ts";
+import type { LiveParameter } from "./coordinator.ts";
 
-export interface ZeroWeight {
-  readonly name: string;
-  /** Full name of the module that owns it. */
-  readonly module: string;
-  /** The whole parameter, as it is gathered. */
+export interface ZeroWeight extends LiveParameter {
+  /** Full names of the modules that use it; the first owns it. */
+  readonly modules: readonly string[];
   readonly wholeBytes: number;
-  /** This rank's part on the device; 0 when offloaded. */
-  readonly deviceBytes: number;
-  /** This rank's part in host memory; pinned buffers are rounded up to a power of two. */
+  /** This rank's part, padded. */
+  readonly partBytes: number;
+  /** What the part takes of the host; pinned buffers are rounded up to a power of two. */
   readonly hostBytes: number;
 }
 
@@ -24,16 +23,14 @@ export interface ZeroLayout {
   readonly ranks: number;
   readonly weights: readonly ZeroWeight[];
   readonly wholeBytes: number;
+  readonly settings: ZeroSettings;
   /** Pinned staging buffers of one rank (NVMe). */
   readonly stagingBytes: number;
 }
 
-/** Buffers of the parameter swapper: `buffer_count` defaults to 5 (`offload_config.py`). */
-const NVME_BUFFER_COUNT = 5;
-
 /** Partitions the weights for one rank; the ranks are alike. */
 export function placeZero(spec: DsZeroSpec, context: StrategyContext): Outcome<ZeroLayout> {
-  const { hardware, root } = context;
+  const { hardware, shape } = context;
   const diagnostics: Diagnostic[] = [];
   if (spec.offload !== "none" && hardware.device.type === "cpu") {
     diagnostics.push(offloadOnCpu({ offload: spec.offload }, { path: ["offload"] }));
@@ -43,29 +40,61 @@ export function placeZero(spec: DsZeroSpec, context: StrategyContext): Outcome<Z
   }
   if (hasErrors(diagnostics)) return { diagnostics };
   const ranks = hardware.deviceCount * hardware.nodes;
+  const settings = zeroSettings(spec, shape, ranks);
+  const weights = partitioned(spec, context, ranks, settings);
+  const wholeBytes = weights.reduce((sum, weight) => sum + weight.wholeBytes, 0);
+  const largestPart = weights.reduce((most, { partBytes }) => Math.max(most, partBytes), 0);
+  const stagingBytes = spec.offload === "nvme" ? nvmeBytes(settings, spec, largestPart) : 0;
+  return { value: { ranks, weights, wholeBytes, settings, stagingBytes }, diagnostics };
+}
+
+function partitioned(
+  spec: DsZeroSpec,
+  { root }: StrategyContext,
+  ranks: number,
+  settings: ZeroSettings,
+): ZeroWeight[] {
   const elementBytes = DTYPE_BYTES[spec.dtype];
+  const users = new Map<string, string[]>();
+  for (const { name, parameter } of namedParameters(root)) {
+    const owner = parameter.tiedTo ?? name;
+    const module = name.slice(0, name.lastIndexOf("."));
+    const known = users.get(owner);
+    if (known === undefined) users.set(owner, [module]);
+    else known.push(module);
+  }
   const weights: ZeroWeight[] = [];
-  let wholeBytes = 0;
+  let persistent = 0;
   for (const named of namedParameters(root)) {
     if (named.parameter.tiedTo !== undefined) continue;
-    const bytes = elements(named.parameter.shape) * elementBytes;
+    const count = elements(named.parameter.shape);
     const partBytes = zeroPartitionElements(named, ranks) * elementBytes;
-    wholeBytes += bytes;
+    const persists = count <= settings.persistenceThreshold &&
+      persistent + count <= settings.modelPersistenceThreshold;
+    if (persists) persistent += count;
     weights.push({
       name: named.name,
-      module: named.name.slice(0, named.name.lastIndexOf(".")),
-      wholeBytes: bytes,
-      deviceBytes: spec.offload === "none" ? partBytes : 0,
+      elements: count,
+      persists,
+      modules: users.get(named.name) ?? [],
+      wholeBytes: count * elementBytes,
+      partBytes,
       hostBytes: spec.offload === "cpu" ? pinned(partBytes, spec.pinMemory) : 0,
     });
   }
-  const stagingBytes = spec.offload === "nvme"
-    ? NVME_BUFFER_COUNT * NVME_BUFFER_ELEMENTS * elementBytes
-    : 0;
-  return { value: { ranks, weights, wholeBytes, stagingBytes }, diagnostics };
+  return weights;
 }
 
 /** PyTorch's pinned-memory cache hands out blocks of powers of two (`CachingHostAllocator`). */
-function pinned(bytes: number, pin: boolean): number {
+export function pinned(bytes: number, pin: boolean): number {
   return pin ? 2 ** Math.ceil(Math.log2(bytes)) : bytes;
+}
+
+/**
+ * Buffers of the parameter swapper, allocated as one tensor; one more of the largest part is alive while a parameter
+ * is written.
+ */
+function nvmeBytes(settings: ZeroSettings, spec: DsZeroSpec, largestPart: number): number {
+  const bytes = settings.nvmeBufferCount * settings.nvmeBufferElements * DTYPE_BYTES[spec.dtype];
+  return bytes + largestPart;
 }

@@ -50,36 +50,54 @@ Deno.test("one rank has nobody to sum with", () => {
   assert.ok(!recorder.operations().some(({ name }) => name === "all_reduce"));
 });
 
-Deno.test("without kernels each rank loads the whole model in host memory and drops it", () => {
+function hostWeights(...parameters: Parameters<typeof place>): number {
   const memory = new PeakMemory(1);
-  place().trace(WORKLOAD, memory);
+  place(...parameters).trace(WORKLOAD, memory);
+  return memory.peak(HOST, ["load"]).byCategory.weights;
+}
+
+Deno.test("mapped files take no memory of the host, files of another dtype the whole model", () => {
+  assert.equal(hostWeights(), 0);
+  const context = {
+    ...strategyContext({ use: "ds-inference" }),
+    checkpointDtype: "bfloat16",
+  } as const;
+  const { value } = dsInference.place(dsInferenceSpec(), context);
+  const memory = new PeakMemory(1);
+  value?.trace(WORKLOAD, memory);
   assert.equal(memory.peak(HOST, ["load"]).byCategory.weights, WHOLE_BYTES);
   assert.equal(memory.peak(HOST, ["prefill"]).byCategory.weights, 0);
-  const recorder = new Recorder();
-  place().trace(WORKLOAD, recorder);
-  assert.ok(![...recorder.live.values()].some(({ name }) => name === "unsharded model"));
 });
 
-Deno.test("kernels of a stack of 2022 read file by file, a current one the whole model", () => {
-  function loadedBytes(runnable: boolean): number {
-    const shape = catalogShape("bigscience/bloom");
-    const context = strategyContext({ use: "ds-inference", shape, deviceCount: 8 });
-    const stack = { ...context.stack, runnable };
-    const spec = dsInferenceSpec({ kernelInject: true });
-    const { value } = dsInference.place(spec, { ...context, stack });
-    const memory = new PeakMemory(1);
-    value?.trace(WORKLOAD, memory);
-    return memory.peak(HOST, ["load"]).byCategory.weights;
-  }
-  assert.equal(loadedBytes(true), 2 * 176_247_271_424);
-  assert.equal(loadedBytes(false), 10e9);
+Deno.test("kernels of a stack of 2022 read file by file; current ones transpose all layers in memory", () => {
+  const shape = catalogShape("bigscience/bloom");
+  const old = { shape, deviceCount: 8, stack: "2022-07" };
+  assert.equal(hostWeights({ kernelInject: true }, old), 10e9);
+  const matrices = 70 * 12 * 14336 ** 2 * 2;
+  const largest = 4 * 14336 ** 2 * 2;
+  const current = { ...old, stack: { transformers: "4.43.4" } };
+  assert.equal(hostWeights({ kernelInject: true }, current), matrices + largest);
+});
+
+Deno.test("a pre-sharded checkpoint is read once by all ranks together, but for what each keeps whole", () => {
+  const shape = catalogShape("bigscience/bloom");
+  const context = { shape, deviceCount: 8, stack: "2022-09" };
+  const read = (checkpoint: "unsharded" | "presharded") =>
+    place({ kernelInject: true, checkpoint }, context).checkpointReadBytes;
+  assert.equal(read("unsharded"), 8 * 2 * 176_247_271_424);
+  const embedding = 250880 * 14336 * 2;
+  assert.ok(Math.abs(read("presharded") - (2 * 176_247_271_424 + 7 * embedding)) < 0.3e9);
+  assert.equal(hostWeights({ kernelInject: true, checkpoint: "presharded" }, context), 7193346048);
 });
 
 Deno.test("on a cpu device the whole model and the shards are in one memory", () => {
   const memory = new PeakMemory(1);
   place({}, { device: CPU }).trace(WORKLOAD, memory);
   const { weights } = memory.peak(0, ["load"]).byCategory;
-  assert.ok(weights > WHOLE_BYTES + WHOLE_BYTES / 2);
+  const layers = 4 * 12 * 64 * 64 * 2;
+  const head = 1000 * 64 * 2;
+  assert.ok(weights > WHOLE_BYTES + (layers + head) / 2);
+  assert.ok(weights < WHOLE_BYTES + (layers + head) / 2 * 1.05);
 });
 
 Deno.test("the session starts one process per rank and has no configuration", () => {

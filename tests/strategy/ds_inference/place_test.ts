@@ -6,6 +6,9 @@ import { elements } from "../../../lib/trace/trace.ts";
 import { bloomShape } from "../../model/shapes.ts";
 import { CPU, dsInferenceSpec, strategyContext } from "../contexts.ts";
 
+/** The last versions whose BLOOM DeepSpeed injects kernels into. */
+const KERNELS = { transformers: "4.43.4" };
+
 type Spec = Parameters<typeof dsInferenceSpec>[0];
 type Hardware = Parameters<typeof strategyContext>[0];
 
@@ -40,7 +43,7 @@ Deno.test("the shards of all ranks are the model, but for what each rank keeps w
           n_layer: layers,
           n_head: 8,
         });
-        const hardware = { shape, deviceCount: ranks };
+        const hardware = { shape, deviceCount: ranks, stack: KERNELS };
         const { weights } = layoutOf({ kernelInject: true }, hardware);
         const held = weights.reduce((sum, { bytes }) => sum + bytes, 0);
         // Kept whole: embedding, norms, and the biases of row-parallel layers.
@@ -63,9 +66,10 @@ Deno.test("AutoTP cuts a copy of the tied head by its inputs, kernels use the em
   const head = split.weights.find(({ name }) => name === "lm_head.weight");
   assert.equal(split.lmHeadSplit, true);
   assert.equal(head?.bytes, 1000 * 64 * 2 / 2);
-  for (const layout of [layoutOf({ kernelInject: true }), layoutOf({}, { deviceCount: 1 })]) {
+  const kernels = layoutOf({ kernelInject: true }, { stack: KERNELS });
+  for (const layout of [kernels, layoutOf({}, { deviceCount: 1 })]) {
     assert.equal(layout.lmHeadSplit, false);
-    assert.ok(!layout.weights.some(({ name }) => name === "lm_head.weight"));
+    assert.equal(layout.weights.find(({ name }) => name === "lm_head.weight")?.bytes, 0);
   }
 });
 
@@ -88,7 +92,12 @@ Deno.test("the heads must divide evenly, and the devices suffice", () => {
 });
 
 Deno.test("kernels need a GPU", () => {
-  assert.deepEqual(problems({ kernelInject: true }, { device: CPU }), [
+  assert.deepEqual(problems({ kernelInject: true }, { device: CPU, stack: KERNELS }), [
     ["STW307", ["kernelInject"]],
   ]);
+});
+
+Deno.test("kernels for BLOOM need an older transformers", () => {
+  assert.deepEqual(problems({ kernelInject: true }), [["STW315", ["kernelInject"]]]);
+  assert.deepEqual(layoutOf({ kernelInject: true }, { stack: "2022-07" }).ranks, 2);
 });

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { NVME_BUFFER_ELEMENTS, zeroConfig } from "../../../lib/strategy/ds_zero/config.ts";
+import { zeroConfig, zeroSettings } from "../../../lib/strategy/ds_zero/config.ts";
 import { catalogShape } from "../../model/shapes.ts";
 import { dsZeroSpec, SHAPE } from "../contexts.ts";
 
@@ -56,13 +56,18 @@ Deno.test("offload names the device, whether memory is pinned, and the path of a
     device: "nvme",
     pin_memory: true,
     nvme_path: "/nvme",
-    buffer_size: NVME_BUFFER_ELEMENTS,
+    buffer_size: 4e9,
   });
 });
 
 Deno.test("a buffer of the drive holds the largest parameter of the largest model", () => {
   const { vocabSize, hiddenSize } = catalogShape("bigscience/bloom");
-  assert.ok(NVME_BUFFER_ELEMENTS >= vocabSize * hiddenSize);
+  const { nvmeBufferElements } = zeroSettings(
+    dsZeroSpec({ offload: "nvme", nvmePath: "/nvme" }),
+    SHAPE,
+    1,
+  );
+  assert.ok(nvmeBufferElements >= vocabSize * hiddenSize);
 });
 
 Deno.test("the user's own keys are merged over, objects key by key", () => {
@@ -93,4 +98,21 @@ Deno.test("a hostile key of the user does not reach the prototype of objects", (
   const config = zeroConfig(dsZeroSpec({ config: hostile }), SHAPE, 1);
   assert.equal(({} as Record<string, unknown>)["polluted"], undefined);
   assert.equal(config["polluted"], undefined);
+});
+
+Deno.test("the settings that decide memory are read as DeepSpeed reads them, with its defaults", () => {
+  const settings = zeroSettings(dsZeroSpec(), SHAPE, 4);
+  assert.equal(settings.prefetchBucket, Math.floor(0.9 * SHAPE.hiddenSize ** 2));
+  assert.equal(settings.persistenceThreshold, 0);
+  assert.deepEqual([settings.maxLive, settings.maxReuseDistance], [1e9, 1e9]);
+  const config = {
+    zero_optimization: {
+      stage3_max_live_parameters: 5,
+      stage3_model_persistence_threshold: 9,
+      stage3_max_reuse_distance: "many",
+    },
+  };
+  const changed = zeroSettings(dsZeroSpec({ config }), SHAPE, 4);
+  assert.deepEqual([changed.maxLive, changed.modelPersistenceThreshold], [5, 2]);
+  assert.equal(changed.maxReuseDistance, 1e9);
 });

@@ -1,0 +1,116 @@
+/** What a gathered parameter costs on the device, and what gathering it sends (partition_parameters.py, 0.19.8). */
+import type { TraceSink } from "../../trace/trace.ts";
+import { Tape } from "../../trace/tape.ts";
+import type { Gatherer } from "./coordinator.ts";
+import type { ZeroWeight } from "./place.ts";
+
+/** How the ranks hold the parameters. */
+export interface Partitioning {
+  readonly ranks: number;
+  readonly offload: "none" | "cpu" | "nvme";
+  readonly isCpu: boolean;
+}
+
+/** `overlap_comm` gathers on a stream of its own, whose cached blocks serve nothing else. */
+const GATHER_STREAM = 1;
+
+/** Parameters that one collective brings. */
+interface Bucket {
+  readonly parameters: readonly ZeroWeight[];
+  /** Handle of the buffer that they arrive in, when they are copied out of it. */
+  readonly flat: number;
+  /** Those that have not been asked for. */
+  readonly pending: Set<ZeroWeight>;
+}
+
+export class GatherMemory implements Gatherer<ZeroWeight> {
+  readonly #partitioning: Partitioning;
+  readonly #tape: Tape;
+  readonly #sink: TraceSink;
+  readonly #whole = new Map<ZeroWeight, number>();
+  readonly #buckets = new Map<ZeroWeight, Bucket>();
+
+  constructor(partitioning: Partitioning, sink: TraceSink) {
+    this.#partitioning = partitioning;
+    this.#tape = new Tape(sink, 0);
+    this.#sink = sink;
+  }
+
+  start(parameters: readonly ZeroWeight[]): void {
+    const { ranks, offload, isCpu } = this.#partitioning;
+    const bytes = parameters.reduce((sum, parameter) => sum + this.#wholeBytes(parameter), 0);
+    if (ranks === 1) {
+      // NoGatherHandle: the partition is the parameter, once it is on the device.
+      if (offload === "none") return;
+      for (const parameter of parameters) this.#allocate(parameter);
+      return this.#send(bytes, bytes);
+    }
+    const parts = offload === "none"
+      ? []
+      : parameters.map(({ name, partBytes }) => this.#buffer(`${name} (part)`, partBytes));
+    const [only] = parameters;
+    if (parameters.length === 1 && only !== undefined) {
+      this.#allocate(only);
+    } else {
+      // One buffer for all, from which each is copied when the first is needed; it is freed with the last.
+      const flat = this.#buffer("gathered together", bytes);
+      const bucket = { parameters, flat, pending: new Set(parameters) };
+      for (const parameter of parameters) this.#buckets.set(parameter, bucket);
+    }
+    // gloo gathers into a buffer of its own.
+    if (isCpu) this.#tape.free(this.#buffer("gathered by gloo", bytes));
+    this.#tape.free(...parts);
+    this.#send(bytes, bytes * (offload === "none" ? (ranks - 1) / ranks : 1));
+  }
+
+  wait(parameter: ZeroWeight): void {
+    const bucket = this.#buckets.get(parameter);
+    if (bucket === undefined) return;
+    if (bucket.pending.size === bucket.parameters.length) {
+      for (const each of bucket.parameters) this.#allocate(each);
+    }
+    bucket.pending.delete(parameter);
+    this.#buckets.delete(parameter);
+    if (bucket.pending.size === 0) this.#tape.free(bucket.flat);
+  }
+
+  release(parameter: ZeroWeight): void {
+    const handle = this.#whole.get(parameter);
+    if (handle === undefined) return;
+    this.#tape.free(handle);
+    this.#whole.delete(parameter);
+  }
+
+  /** A parameter as it is gathered: in equal parts, the last one padded. */
+  #wholeBytes({ partBytes }: ZeroWeight): number {
+    return partBytes * this.#partitioning.ranks;
+  }
+
+  #allocate(parameter: ZeroWeight): void {
+    const bytes = this.#wholeBytes(parameter);
+    this.#whole.set(parameter, this.#buffer(`${parameter.name} (gathered)`, bytes));
+  }
+
+  #buffer(name: string, bytes: number): number {
+    return this.#sink.allocate({
+      device: 0,
+      name,
+      category: "communication",
+      bytes,
+      stream: GATHER_STREAM,
+    });
+  }
+
+  #send(bytes: number, linkBytes: number): void {
+    const link = { none: "device", cpu: "host", nvme: "disk" } as const;
+    this.#sink.run({
+      device: 0,
+      name: "all_gather",
+      flops: 0,
+      bytes,
+      launches: 1,
+      link: link[this.#partitioning.offload],
+      linkBytes,
+    });
+  }
+}
