@@ -60,12 +60,11 @@ export function resolveHardware(spec: HardwareSpec, budget: BudgetSpec): Outcome
 function resolveNode(name: string, spec: HardwareSpec, budget: BudgetSpec): Outcome<Hardware> {
   const node = findNode(name);
   if (node === undefined) {
+    // A device alone says nothing of the node around it, so a count has to stand in front.
+    const isDevice = name.toLowerCase() === "cpu" || findDevice(name) !== undefined;
     const names = NODES.flatMap((known) => [known.name, ...known.aliases ?? []]);
-    return {
-      diagnostics: [
-        unknownHardware({ name, suggestion: suggest(name, names) }, { path: HARDWARE_PATH }),
-      ],
-    };
+    const suggestion = isDevice ? `1x ${name}` : suggest(name, names);
+    return { diagnostics: [unknownHardware({ name, suggestion }, { path: HARDWARE_PATH })] };
   }
   const { count, kind } = node.devices;
   const device = resolveDevice({ count, kind }, budget);

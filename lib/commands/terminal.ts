@@ -23,11 +23,11 @@ export interface Terminal {
 
 const encoder = new TextEncoder();
 
-/** The real streams. An explicit choice of colour beats NO_COLOR and FORCE_COLOR, which beat the terminal test. */
+/** The real streams. An explicit choice of colour beats NO_COLOR, which beats FORCE_COLOR, which beats the terminal test. */
 export function realTerminal(settings: TerminalSettings): Terminal {
   function wanted(stream: { isTerminal(): boolean }): boolean {
     if (settings.color !== "auto") return settings.color === "always";
-    if (Deno.noColor) return false;
+    if (environment("NO_COLOR") || Deno.noColor && !environment("FORCE_COLOR")) return false;
     if (environment("FORCE_COLOR")) return true;
     return stream.isTerminal() && environment("TERM") !== "dumb";
   }

@@ -24,7 +24,9 @@ export interface EarlierRun {
 
 /** What is to become of a cell. */
 export interface Decision {
+  /** The cell of the plan. */
   readonly cell: PlanCell;
+  /** Whether it is launched, taken over from an older run, or left out. */
   readonly action: "run" | "reuse" | "skip";
   /** In words. */
   readonly reason: string;

@@ -111,3 +111,11 @@ Deno.test("findDeviceByProductName() knows what nvidia-smi prints", () => {
   assert.equal(findDeviceByProductName("Tesla T4\n")?.kind, "T4-16GB");
   assert.equal(findDeviceByProductName("NVIDIA A10G"), undefined);
 });
+
+Deno.test("the name of a device alone gets a count suggested", () => {
+  for (const name of ["cpu", "A100-SXM4-80GB"]) {
+    const { diagnostics } = resolveHardware({ nodes: 1, catalog: name }, { predictedOom: "skip" });
+    assert.equal(diagnostics[0]?.code, "STW202");
+    assert.match(diagnostics[0]?.help ?? "", new RegExp(`^Did you mean "1x ${name}"\\?`));
+  }
+});
