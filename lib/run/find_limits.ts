@@ -14,7 +14,9 @@ const MOST_BATCH = 2 ** 20;
 export interface FoundLimit {
   /** Name of the strategy, and the values of its axes but the batch. */
   readonly name: string;
+  /** Length of every prompt. */
   readonly promptTokens: number;
+  /** Generated for every prompt. */
   readonly newTokens: number;
   /** Largest batch that is predicted to fit; null when none is. */
   readonly predictedBatch: number | null;
@@ -26,6 +28,7 @@ export interface FoundLimit {
   readonly isExact: boolean;
   /** Why the search ended early, in words. */
   readonly problem?: string;
+  /** What was tried, in order. */
   readonly probes: readonly Probe[];
 }
 
