@@ -54,7 +54,8 @@ export type { PlanOptions } from "./lib/commands/make_plan.ts";
 export type * from "./lib/plan/plan.ts";
 export type { Progress, RunOptions } from "./lib/run/run.ts";
 export type { Results, RunFacts } from "./lib/run/results.ts";
-export type { FoundLimit, Probe } from "./lib/run/find_limits.ts";
+export type { FoundLimit } from "./lib/run/find_limits.ts";
+export type { Probe } from "./lib/run/limit_search.ts";
 export type { Gpu, HostFacts } from "./lib/run/host.ts";
 export type {
   CellStatus,

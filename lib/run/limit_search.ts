@@ -19,7 +19,9 @@ export interface LimitHints {
 
 /** One probe. */
 export interface Probe {
+  /** Sequences that were tried together. */
   readonly batchSize: number;
+  /** Whether they ran. */
   readonly fits: boolean;
   /** Highest device peak; null when it was not measured. */
   readonly peakBytes: number | null;
