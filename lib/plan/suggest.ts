@@ -1,11 +1,16 @@
 /** What would make a cell fit: changes of one thing at a time, each predicted, and the smallest hardware that holds a pipeline. */
 import { deviceFacts, findDevice } from "../catalog/devices.ts";
 import type { CellSpec, Pipeline, StrategySpec } from "../language/pipeline.ts";
+import type { Workload } from "../strategy/strategy.ts";
+import { configure } from "./configuration.ts";
 import type { PlanContext } from "./context.ts";
 import { excessOf, searchLargest } from "./largest_batch.ts";
 import type { Prediction } from "./plan.ts";
 import { predictCells } from "./predict_cells.ts";
+import { predictMemory, tensorNeed } from "./predict_memory.ts";
+import { resolve } from "./resolve.ts";
 import { predictsOom } from "./selection.ts";
+import { judge } from "./verdict.ts";
 
 /** One change and what it comes to. */
 export interface Suggestion {
@@ -19,6 +24,29 @@ interface Alternative {
   readonly change: string;
   readonly pipeline: Pipeline;
   readonly cell: CellSpec;
+}
+
+/** A strategy on hardware, set up once for all its workloads: how far each is beyond a limit. */
+interface Fit {
+  /** By the tensors alone, which are added up quickly. */
+  readonly tensors: (workload: Workload) => number;
+  /** Replayed through the allocator where the tensors fit. */
+  readonly whole: (workload: Workload) => number;
+}
+
+/** Undefined where the strategy is impossible there. */
+function fitOf(cell: CellSpec, pipeline: Pipeline, context: PlanContext): Fit | undefined {
+  const { value: resolved } = resolve(pipeline, context);
+  if (resolved === undefined) return undefined;
+  const { placement, context: strategy } = configure(cell.strategy, pipeline, resolved);
+  if (placement === undefined) return undefined;
+  const tensors = (workload: Workload) =>
+    excessOf(judge(tensorNeed(placement, workload, strategy)));
+  const whole = (workload: Workload) => {
+    const excess = tensors(workload);
+    return excess > 0 ? excess : excessOf(judge(predictMemory(placement, workload, strategy)));
+  };
+  return { tensors, whole };
 }
 
 /**
@@ -48,6 +76,8 @@ export function suggestChanges(
     ...lessWork(cell, pipeline, alone),
   ];
   return alternatives.flatMap((alternative) => {
+    const fit = fitOf(alternative.cell, alternative.pipeline, alone);
+    if (fit === undefined || fit.whole(alternative.cell) > 0) return [];
     const prediction = predictOne(alternative.cell, alternative.pipeline, alone);
     if (prediction === undefined || predictsOom({ prediction })) return [];
     return [{ change: alternative.change, cell: alternative.cell, prediction }];
@@ -132,13 +162,12 @@ function onDevices(strategy: StrategySpec): StrategySpec {
 
 /** The largest batch, and the longest prompt and answer, that fit. */
 function lessWork(cell: CellSpec, pipeline: Pipeline, context: PlanContext): Alternative[] {
+  const fit = fitOf(cell, pipeline, context);
+  if (fit === undefined) return [];
   return (["batchSize", "newTokens", "promptTokens"] as const).flatMap((axis) => {
     const most = cell[axis] - 1;
     if (most < 1) return [];
-    const excess = (value: number) => {
-      const prediction = predictOne({ ...cell, [axis]: value }, pipeline, context);
-      return prediction === undefined ? -1 : excessOf(prediction);
-    };
+    const excess = (value: number) => fit.whole({ ...cell, [axis]: value });
     const largest = searchLargest(excess, most, Math.max(2, Math.floor(most / 2)));
     if (largest === null) return [];
     return [{ change: `${axis}: ${largest}`, pipeline, cell: { ...cell, [axis]: largest } }];
@@ -184,11 +213,12 @@ export function smallestHardware(
       ...(diskBytesPerSecond === undefined ? {} : { diskBytesPerSecond }),
     };
     const other = { ...pipeline, hardware, budget };
-    return cells.every((cell) => {
-      const moved = { ...cell, strategy: onDevices(cell.strategy) };
-      const prediction = predictOne(moved, other, { ...context, findLargestBatch: false });
-      return prediction !== undefined && !predictsOom({ prediction });
-    });
+    const fits = cells.map((cell) => ({
+      cell,
+      fit: fitOf({ ...cell, strategy: onDevices(cell.strategy) }, other, context),
+    }));
+    return fits.every(({ cell, fit }) => fit !== undefined && fit.tensors(cell) <= 0) &&
+      fits.every(({ cell, fit }) => fit !== undefined && fit.whole(cell) <= 0);
   });
   if (found === undefined) return undefined;
   return { count: found.count, kind: found.kind, memoryBytes: found.memoryBytes };
