@@ -82,6 +82,7 @@ function predictedValues(
     peakBytes: devices.map((device) => device.peakBytes),
     loadPeakAllocatedBytes: devices.map((device) => device.loadPeakAllocatedBytes),
     hostPeakBytes: hosts.map((host) => host.peakBytes),
+    importSeconds: time === null ? [] : [time.importSeconds],
     loadSeconds: time === null ? [] : [time.loadSeconds],
     prefillMs: time === null ? [] : [time.prefillMs],
     msPerStep: time === null ? [] : [time.msPerStep],

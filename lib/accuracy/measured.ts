@@ -9,6 +9,7 @@ export const QUANTITIES = [
   "peakBytes",
   "loadPeakAllocatedBytes",
   "hostPeakBytes",
+  "importSeconds",
   "loadSeconds",
   "prefillMs",
   "msPerStep",

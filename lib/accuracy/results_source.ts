@@ -56,6 +56,7 @@ function measuredCell(cell: ReportedCell): MeasuredCell | undefined {
       loadPeakAllocatedBytes: known(devices.map((device) => device.loadPeakAllocatedBytes)),
       hostPeakBytes: hosts.map((host) => host.peakBytes),
       ...(time === null ? {} : {
+        importSeconds: [time.importSeconds],
         loadSeconds: [time.loadSeconds],
         prefillMs: [time.prefillMs],
         msPerStep: [time.msPerStep],

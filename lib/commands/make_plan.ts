@@ -1,6 +1,7 @@
 /** From a pipeline file to its plan, with diagnostics that know where in the file they belong. */
 import { dirname, resolve } from "node:path";
 import { diskReader, type FileReader } from "../catalog/files.ts";
+import type { CalibrationFile } from "../catalog/speed_calibration.ts";
 import { type Diagnostic, hasErrors } from "../diagnostics/diagnostic.ts";
 import { sortDiagnostics } from "../diagnostics/sort.ts";
 import { withPlaces } from "../language/places.ts";
@@ -28,6 +29,8 @@ export interface PlanOptions {
   readonly python?: string;
   /** Versions by package; beat the pipeline's stack. */
   readonly stackVersions?: Readonly<Record<string, string>>;
+  /** Speed constants to use instead of those that ship for their kind of device. */
+  readonly calibration?: CalibrationFile;
   /** Search the largest batch of every configuration; costs about as much as the plan. @default {true} */
   readonly findLargestBatch?: boolean;
 }

@@ -1,5 +1,6 @@
 /** `plan FILE`: predicts every cell. */
 import { renderJson, renderPlan } from "../report/render.ts";
+import { readCalibration } from "./calibration_file.ts";
 import { talkDiagnostics } from "./failures.ts";
 import { type PipelineInput, readPipeline, sourceOf } from "./input.ts";
 import { makePlan, type PlanOptions } from "./make_plan.ts";
@@ -16,6 +17,8 @@ export interface PlanSettings extends OutputSettings {
   readonly stack?: string;
   /** Interpreter that a run would use. */
   readonly python?: string;
+  /** File of speed constants that calibrate has written. */
+  readonly calibration?: string;
   /** Exit 3 when a cell is predicted to run out of memory. */
   readonly detailedExitcode: boolean;
 }
@@ -37,9 +40,12 @@ export async function planCommand(settings: PlanSettings): Promise<number> {
 
 async function planOptions(
   { parsed }: PipelineInput,
-  { stack, python }: PlanSettings,
+  { stack, python, calibration }: PlanSettings,
 ): Promise<PlanOptions> {
-  const interpreter = python === undefined ? {} : { python };
+  const interpreter = {
+    ...(python === undefined ? {} : { python }),
+    ...(calibration === undefined ? {} : { calibration: readCalibration(calibration) }),
+  };
   if (stack === undefined) return interpreter;
   const { stackChoice } = await import("./stack_choice.ts");
   const { versions } = await stackChoice(stack, python ?? parsed?.pipeline.environment.python);

@@ -1,6 +1,7 @@
 /** The words of the command line: every command with its arguments and options, as commander reads them. */
 import { type Command, Option } from "commander";
 import { VERSION } from "../version.ts";
+import { declareCalibrate } from "./declare/calibrate.ts";
 import { declareCheck } from "./declare/check.ts";
 import { declareCompletions } from "./declare/completions.ts";
 import { declareDoctor } from "./declare/doctor.ts";
@@ -25,6 +26,7 @@ const DECLARATIONS: readonly Declare[] = [
   declareReport,
   declareSuggest,
   declareValidate,
+  declareCalibrate,
   declareLs,
   declareSchema,
   declareDoctor,

@@ -9,7 +9,8 @@ import { accuracyDocument, type AccuracySource } from "../report/accuracy_view.t
 import { renderMarkdown, renderText } from "../report/document.ts";
 import { renderJson, renderJsonLines } from "../report/render.ts";
 import { readMeasured } from "./measured_input.ts";
-import { planContext } from "./make_plan.ts";
+import { readCalibration } from "./calibration_file.ts";
+import { planContext, type PlanOptions } from "./make_plan.ts";
 import { putOut } from "./output.ts";
 import { EXIT, type OutputSettings } from "./settings.ts";
 
@@ -17,6 +18,8 @@ import { EXIT, type OutputSettings } from "./settings.ts";
 export interface ValidateSettings extends OutputSettings {
   /** Run folders, results.json, JSON lines, or pipelines whose figures were published. */
   readonly paths: readonly string[];
+  /** File of speed constants that calibrate has written. */
+  readonly calibration?: string;
   /** Exit 1 when a verdict was wrong that was not called tight. */
   readonly failOnMismatch: boolean;
 }
@@ -37,7 +40,10 @@ export interface Validation {
  */
 export function validateCommand(settings: ValidateSettings): number {
   const { sets, problems } = readMeasured(settings.paths);
-  const validation = validateSets(sets);
+  const calibration = settings.calibration === undefined
+    ? {}
+    : { calibration: readCalibration(settings.calibration) };
+  const validation = validateSets(sets, calibration);
   const found = { ...validation, problems: [...problems, ...validation.problems] };
   putOut(render(found, settings.format), settings);
   const wrong = validation.accuracy.confusion.wrong.some(({ tight }) => !tight);
@@ -45,12 +51,15 @@ export function validateCommand(settings: ValidateSettings): number {
 }
 
 /** Predicts the cells of every set anew, and compares. */
-export function validateSets(sets: readonly MeasuredSet[]): Validation {
+export function validateSets(
+  sets: readonly MeasuredSet[],
+  options: Pick<PlanOptions, "calibration"> = {},
+): Validation {
   const comparisons: Comparison[] = [];
   const verdicts: VerdictComparison[] = [];
   const problems: string[] = [];
   for (const { source, pipeline, cells } of sets) {
-    const context = planContext(".", { findLargestBatch: false });
+    const context = planContext(".", { findLargestBatch: false, ...options });
     const { value: predictions, diagnostics } = predictCells(
       pipeline,
       cells.map(({ cell }) => cell),

@@ -1,5 +1,6 @@
 /** What a plan is made from besides the pipeline: passed in, so that planning stays pure. */
 import type { FileReader } from "../catalog/files.ts";
+import type { CalibrationFile } from "../catalog/speed_calibration.ts";
 
 export interface PlanContext {
   readonly files: FileReader;
@@ -12,6 +13,8 @@ export interface PlanContext {
   readonly python?: string;
   /** Versions found by `--stack detected`; beat the pipeline's stack. */
   readonly stackVersions?: Readonly<Record<string, string>>;
-  /** Search the largest batch of every configuration. Costs about fifteen traces each. */
+  /** Speed constants to use instead of those that ship for their kind of device. */
+  readonly calibration?: CalibrationFile;
+  /** Search the largest batch of every configuration. Costs a few predictions each. */
   readonly findLargestBatch: boolean;
 }

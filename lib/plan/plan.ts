@@ -296,6 +296,6 @@ export interface TimePrediction {
   readonly tokensPerSecond: number;
   /** World size for ds-zero (each rank can take its own inputs), else 1. */
   readonly streams: number;
-  /** What a step waits for. Launch-bound steps differ twofold between machines, whatever the GPU. */
+  /** What a step waits for; `launches` where a slow host would hold it up: such steps differ twofold between machines. */
   readonly bound: "launches" | "memory" | "compute" | "links";
 }

@@ -2,6 +2,7 @@
 import { behavioursOf } from "../catalog/behaviours.ts";
 import { resolveHardware } from "../catalog/hardware.ts";
 import { resolveModel } from "../catalog/model.ts";
+import type { CalibrationFile } from "../catalog/speed_calibration.ts";
 import { resolveStack } from "../catalog/stack.ts";
 import type { Hardware, Model, Stack } from "../catalog/types.ts";
 import type { Diagnostic, Outcome } from "../diagnostics/diagnostic.ts";
@@ -20,6 +21,8 @@ export interface Resolved {
   readonly model: Model;
   readonly hardware: Hardware;
   readonly stack: Stack;
+  /** Speed constants of the user's own. */
+  readonly calibration?: CalibrationFile;
   readonly family: ModelFamily;
   readonly shape: ModelShape;
   readonly root: Module;
@@ -44,6 +47,7 @@ export function resolve(pipeline: Pipeline, context: PlanContext): Outcome<Resol
     model: model.value,
     hardware: hardware.value,
     stack: stack.value,
+    ...(context.calibration === undefined ? {} : { calibration: context.calibration }),
     ...shaped.value,
   };
   return { value, diagnostics };
@@ -82,9 +86,10 @@ export function strategyContext(
   resolved: Resolved,
   { use, allocator }: Pick<StrategySpec, "use" | "allocator">,
 ): StrategyContext {
-  const { model, hardware, stack, family, shape, root } = resolved;
+  const { model, hardware, stack, family, shape, root, calibration } = resolved;
   const { budget } = pipeline;
   return {
+    ...(calibration === undefined ? {} : { calibration }),
     use,
     allocator,
     family,

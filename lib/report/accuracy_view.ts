@@ -19,6 +19,7 @@ const NAMES: Readonly<Record<Quantity, string>> = {
   peakBytes: "peak of the device, context included",
   loadPeakAllocatedBytes: "peak allocated while loading",
   hostPeakBytes: "peak of the host",
+  importSeconds: "imports",
   loadSeconds: "start to ready to generate",
   prefillMs: "prefill",
   msPerStep: "decode step",

@@ -118,7 +118,7 @@ export class Clock implements TraceSink {
     return { low: this.#mean(phase, 0), mid: this.#mean(phase, 1), high: this.#mean(phase, 2) };
   }
 
-  /** What the passes of a phase wait for: launches where they take longer than the device's own work. */
+  /** What the passes of a phase wait for: launches where a slow host's take longer than the device's own work. */
   bound(phase: Phase): Bound {
     const passes = this.#passes.get(phase) ?? [];
     const terms: [Bound, number][] = [
@@ -128,7 +128,7 @@ export class Clock implements TraceSink {
       ["links", sum(passes.map(({ busy }) => busy.links))],
     ];
     const device = sum(terms.slice(1).map(([, seconds]) => seconds));
-    if ((terms[0]?.[1] ?? 0) > device) return "launches";
+    if ((terms[0]?.[1] ?? 0) * this.#rates.spread.host > device) return "launches";
     return terms.slice(1).reduce((most, term) => term[1] > most[1] ? term : most)[0];
   }
 

@@ -206,5 +206,7 @@ export const samples: Samples = {
     cellNotNamed: { path: "tiny.yaml", cells: ["accelerate/batchSize=1"] },
     notMeasured: { path: "h100.jsonl", reason: "it does not exist" },
     nothingPublished: { path: "tiny.yaml" },
+    nothingToCalibrate: { path: "runs/tiny" },
+    badCalibration: { path: "mine.json", reason: "it is not JSON" },
   },
 };

@@ -78,6 +78,7 @@ Deno.test("hooks add to the host's time, a step's own time is never hidden", () 
 
 Deno.test("the bound is what takes most of the time", () => {
   assert.equal(clockOf([{ bytes: 10, launches: 1 }]).bound("prefill"), "launches");
+  assert.equal(clockOf([{ bytes: 90, launches: 1 }]).bound("prefill"), "launches", "a slow host");
   assert.equal(clockOf([{ bytes: 500, launches: 1 }]).bound("prefill"), "memory");
   assert.equal(clockOf([{ flops: 9000, launches: 1 }]).bound("prefill"), "compute");
   assert.equal(clockOf([{ link: "host", linkBytes: 90, launches: 1 }]).bound("prefill"), "links");

@@ -28,16 +28,17 @@ export function declarePlan(program: Command, action: Action): void {
     .option("--out <file>", "save the plan, for run to execute exactly")
     .option("--stack <name>", 'plan for this stack; "detected" takes the versions of --python')
     .option("--python <path>", "interpreter that run will use")
+    .option("--calibration <file>", "speed constants that calibrate has written")
     .option("--detailed-exitcode", "exit 3 when a cell is predicted to run out of memory")
     .addOption(outputOption())
     .addOption(formatOption())
     .action(action(async (common, [file = ""], flags) => {
       const { planCommand } = await import("../plan.ts");
-      const { out, stack, python, detailedExitcode = false } = flags;
+      const { out, stack, python, calibration, detailedExitcode = false } = flags;
       return planCommand({
         ...common,
         ...output(flags),
-        ...given({ out, stack, python }),
+        ...given({ out, stack, python, calibration }),
         file,
         detailedExitcode,
       });

@@ -1,5 +1,13 @@
 import { type Command, Option } from "commander";
-import { type Action, command, formatOption, output, outputOption, variadic } from "./words.ts";
+import {
+  type Action,
+  command,
+  formatOption,
+  given,
+  output,
+  outputOption,
+  variadic,
+} from "./words.ts";
 
 /** Declares the command. */
 export function declareValidate(program: Command, action: Action): void {
@@ -23,6 +31,7 @@ export function declareValidate(program: Command, action: Action): void {
       new Option("--fail-on <condition>", "exit 1 when a verdict was wrong and not called tight")
         .choices(["mismatch"]),
     )
+    .option("--calibration <file>", "speed constants that calibrate has written")
     .addOption(outputOption())
     .addOption(formatOption())
     .action(action(async (common, [paths], flags) => {
@@ -30,6 +39,7 @@ export function declareValidate(program: Command, action: Action): void {
       return validateCommand({
         ...common,
         ...output(flags),
+        ...given({ calibration: flags.calibration }),
         paths: variadic(paths),
         failOnMismatch: flags.failOn === "mismatch",
       });

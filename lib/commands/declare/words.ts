@@ -26,6 +26,7 @@ export interface Flags {
   timeLimit?: number;
   sessionTimeLimit?: number;
   failOn?: "mismatch";
+  calibration?: string;
 }
 
 /** Runs one command with what its words came to. @returns The exit code. */

@@ -84,3 +84,25 @@ export const nothingPublished = message<{ path: string }>({
   message: ({ path }) => `Nothing was published of the pipeline ${quote(path, 200)}`,
   help: () => "Run the pipeline first, and name the folder of the run",
 });
+
+/** Measurements without times. */
+export const nothingToCalibrate = message<{ path: string }>({
+  code: "STW616",
+  title: "Nothing was measured that a constant could be fitted to",
+  explanation:
+    "calibrate fits the constants of the speed model to the times of cells that ran to an end, on the kind of device " +
+    "that the first of the measurements names. None of the cells has such times.",
+  message: ({ path }) => `The measurements of ${quote(path, 200)} have no times to calibrate with`,
+  help: () => "Name runs in which cells ended with ok",
+});
+
+/** A calibration file that cannot be used. */
+export const badCalibration = message<{ path: string; reason: string }>({
+  code: "STW617",
+  title: "The calibration file cannot be used",
+  explanation:
+    "--calibration takes a file that calibrate has written: the speed constants of one kind of device, each with its " +
+    "source. This one cannot be read, is not JSON, or lacks a part.",
+  message: ({ path, reason }) => `Cannot use the calibration ${quote(path, 200)}: ${reason}`,
+  help: () => "Write it anew with calibrate --output",
+});
