@@ -13,7 +13,7 @@ import type { CellSpec, Pipeline, StrategySpec } from "../language/pipeline.ts";
 import { configure } from "../plan/configuration.ts";
 import type { PlanContext } from "../plan/context.ts";
 import type { TimePrediction } from "../plan/plan.ts";
-import { timeMeter } from "../plan/predict_time.ts";
+import { predictTime } from "../plan/predict_time.ts";
 import { resolve } from "../plan/resolve.ts";
 import type { Placement, StrategyContext } from "../strategy/strategy.ts";
 import { fitKnobs, type Knob } from "./fit.ts";
@@ -117,10 +117,7 @@ function readTimed(
 }
 
 function timeOf({ cell, placement, context }: Timed, calibration: CalibrationFile): TimePrediction {
-  const own = { ...context, calibration };
-  const meter = timeMeter(placement, cell, own, cell.strategy.dtype);
-  placement.trace(cell, meter.sink);
-  return meter.read();
+  return predictTime(placement, cell, { ...context, calibration }, cell.strategy.dtype);
 }
 
 /** Errors of the steps. A prefill is measured once, and is the first to ask the driver for memory: it teaches nothing. */
