@@ -9,7 +9,7 @@ import { parseText } from "../lib/commands/input.ts";
 import { planContext } from "../lib/commands/make_plan.ts";
 import { CachingAllocator } from "../lib/memory/allocator/allocator.ts";
 import { configure } from "../lib/plan/configuration.ts";
-import { programOf, replayOf } from "../lib/plan/programs.ts";
+import { programOf } from "../lib/plan/programs.ts";
 import { resolve } from "../lib/plan/resolve.ts";
 import { measure, summary } from "./processes.ts";
 
@@ -50,7 +50,7 @@ for (const cell of parsed.cells) {
   if (placement === undefined) throw new Error(`Cannot place ${cell.id}`);
   const compiled = programOf(placement, cell);
   const devices = [...new Set(placement.devices.map(({ traced }) => traced))];
-  const replays = new Set(devices.map((device) => replayOf(compiled, device)));
+  const replays = new Set(devices.map((device) => compiled.replay(device)));
   const times = Array.from({ length: ROUNDS }, () => {
     const start = performance.now();
     for (const replay of replays) replay.run(cell.batchSize, new CachingAllocator());

@@ -5,11 +5,12 @@
  * Devices are replayed one after the other, each to its end or to the request that fails: a device that runs out of
  * memory does not cut short what is told of the others.
  */
-import { MAX_AGE, type Program, type ProgramPass } from "../trace/program.ts";
-import { ALLOCATE, FREE_EARLIER, FREE_OWN, KIND_BITS, KIND_MASK, RUN } from "../trace/recording.ts";
-import type { Phase, Tensor } from "../trace/trace.ts";
+import { MAX_AGE, type Program } from "../trace/program.ts";
+import { ALLOCATE, FREE_OWN, KIND_BITS, KIND_MASK } from "../trace/recording.ts";
+import type { Phase } from "../trace/trace.ts";
 import { CachingAllocator } from "./allocator/allocator.ts";
 import { NONE } from "./allocator/blocks.ts";
+import { type DevicePass, devicePasses, type PassesOfDevice, samePasses } from "./device_passes.ts";
 import { type AllocatorOptions, roundedUnits, UNIT_BYTES } from "./allocator/rules.ts";
 
 /** What a device's allocator says of a generation. */
@@ -36,19 +37,6 @@ export interface Failure {
   readonly reservedBytes: number;
 }
 
-/** The events of one pass on one device; a number of an event is an index into `sizeOf` or `earlier`. */
-interface DevicePass {
-  readonly phase: Phase;
-  readonly step: number;
-  /** `index << KIND_BITS | kind` */
-  readonly events: Int32Array;
-  /** Index of the size of each allocation, and its stream. */
-  readonly sizeOf: Int32Array;
-  readonly streamOf: Int32Array;
-  /** Age and index of tensors of earlier passes, in turn. */
-  readonly earlier: Int32Array;
-}
-
 /** A program as the allocator of one device sees it. */
 export class DeviceReplay {
   readonly #program: Program;
@@ -56,20 +44,26 @@ export class DeviceReplay {
   readonly #repeated: DevicePass | undefined;
   readonly #known = new Map<string, Reserved>();
 
-  constructor(program: Program, device: number) {
+  private constructor(program: Program, passes: PassesOfDevice) {
     this.#program = program;
-    /** Index within the device of each allocation of each pass. */
-    const local: Int32Array[] = [];
-    const convert = (pass: ProgramPass) => devicePass(pass, device, local);
-    this.#passes = program.passes.map(convert);
-    this.#repeated = program.repeated && convert(program.repeated);
+    const fixed = program.passes.length;
+    this.#passes = passes.slice(0, fixed);
+    this.#repeated = passes[fixed];
   }
 
-  /** Whether the allocator of another device is asked for the same. */
-  isLike(other: DeviceReplay): boolean {
-    const [mine, its] = [this.#all, other.#all];
-    return mine.length === its.length &&
-      mine.every((pass, index) => samePass(pass, its[index] as DevicePass));
+  /** By device; devices whose allocators are asked for the same share one. */
+  static of(program: Program): Map<number, DeviceReplay> {
+    const replays = new Map<number, DeviceReplay>();
+    const distinct: { passes: PassesOfDevice; replay: DeviceReplay }[] = [];
+    for (const [device, passes] of devicePasses(program)) {
+      let same = distinct.find((other) => samePasses(other.passes, passes));
+      if (same === undefined) {
+        same = { passes, replay: new DeviceReplay(program, passes) };
+        distinct.push(same);
+      }
+      replays.set(device, same.replay);
+    }
+    return replays;
   }
 
   /** As `run` with a new allocator; a workload that was asked for before is not replayed again. */
@@ -82,10 +76,6 @@ export class DeviceReplay {
       this.#known.set(key, known);
     }
     return known;
-  }
-
-  get #all(): readonly DevicePass[] {
-    return this.#repeated === undefined ? this.#passes : [...this.#passes, this.#repeated];
   }
 
   /** @param allocator A new or a reset one. */
@@ -143,16 +133,6 @@ export class DeviceReplay {
   }
 }
 
-function samePass(left: DevicePass, right: DevicePass): boolean {
-  return left.phase === right.phase && left.step === right.step &&
-    sameNumbers(left.events, right.events) && sameNumbers(left.sizeOf, right.sizeOf) &&
-    sameNumbers(left.streamOf, right.streamOf) && sameNumbers(left.earlier, right.earlier);
-}
-
-function sameNumbers(left: Int32Array, right: Int32Array): boolean {
-  return left.length === right.length && left.every((value, index) => value === right[index]);
-}
-
 /** The column of a pass that is too old to be referred to. */
 function reused(blocks: Int32Array[], length: number): Int32Array {
   const old = blocks[blocks.length - 1 - MAX_AGE] as Int32Array;
@@ -192,39 +172,4 @@ function playPass(
     if (block !== NONE) allocator.free(block);
   }
   return true;
-}
-
-/** @param local Filled in for the passes so far. */
-function devicePass(pass: ProgramPass, device: number, local: Int32Array[]): DevicePass {
-  const isMine = (tensor: Tensor) =>
-    tensor.device === device && tensor.category !== "context" && !tensor.outside;
-  let count = 0;
-  const mine = Int32Array.from(pass.tensors, (tensor) => isMine(tensor) ? count++ : NONE);
-  local.push(mine);
-  const events: number[] = [];
-  const earlier: number[] = [];
-  for (const event of pass.events) {
-    const index = event >> KIND_BITS;
-    const kind = event & KIND_MASK;
-    if (kind === RUN) continue;
-    if (kind !== FREE_EARLIER) {
-      const place = mine[index] as number;
-      if (place !== NONE) events.push(place << KIND_BITS | kind);
-      continue;
-    }
-    const { age, index: there } = pass.earlier[index] as ProgramPass["earlier"][number];
-    const place = local[local.length - 1 - age]?.[there] ?? NONE;
-    if (place === NONE) continue;
-    events.push(earlier.length / 2 << KIND_BITS | FREE_EARLIER);
-    earlier.push(age, place);
-  }
-  const kept = pass.tensors.flatMap((tensor, index) => isMine(tensor) ? [index] : []);
-  return {
-    phase: pass.phase,
-    step: pass.step,
-    events: Int32Array.from(events),
-    sizeOf: Int32Array.from(kept, (index) => pass.sizeOf[index] as number),
-    streamOf: Int32Array.from(kept, (index) => pass.tensors[index]?.stream ?? 0),
-    earlier: Int32Array.from(earlier),
-  };
 }

@@ -11,7 +11,7 @@ import {
   requiredMargin,
 } from "./interval.ts";
 import type { DevicePrediction, HostPrediction, Interval } from "./plan.ts";
-import { programOf, replayOf, sumsOf } from "./programs.ts";
+import { programOf } from "./programs.ts";
 import { reservedNeed } from "./reserved_need.ts";
 
 /** PyTorch's CUDA allocator rounds blocks to 512 B, its CPU allocator aligns them to 64 B. */
@@ -58,7 +58,7 @@ export function tensorNeed(
 /** Sums of the tensors: of the program, or where it cannot tell of the trace itself. */
 function peaksOf(placement: Placement, workload: Workload, context: StrategyContext): Peaks {
   const roundTo = BLOCK_BYTES[context.hardware.device.type];
-  const sums = sumsOf(programOf(placement, workload));
+  const sums = programOf(placement, workload).sums();
   if (sums !== undefined) return sums.run(workload.batchSize, roundTo);
   const memory = new PeakMemory(roundTo);
   placement.trace(workload, memory);
@@ -136,7 +136,7 @@ function gpuTerms(
   const { outsideBytes } = peak;
   const capacity = context.deviceCapacityBytes ?? Infinity;
   const { reserved, requiredBytes } = reservedNeed(
-    replayOf(programOf(placement, workload), device),
+    programOf(placement, workload).replay(device),
     workload.batchSize,
     peak.bytes - outsideBytes,
     {

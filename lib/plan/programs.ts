@@ -7,10 +7,10 @@ import { Program } from "../trace/program.ts";
 /** A program and the views of it that interpreters take, made when one asks. */
 export interface Compiled {
   readonly program: Program;
-  /** By traced device. */
-  readonly replays: Map<number, DeviceReplay>;
-  /** At most one: undefined where the program cannot be added up. */
-  readonly sums: (ProgramSums | undefined)[];
+  /** Undefined where the program cannot be added up. */
+  sums(): ProgramSums | undefined;
+  /** What the allocator of a traced device sees. */
+  replay(device: number): DeviceReplay;
 }
 
 const COMPILED = new WeakMap<Placement, Map<string, Compiled | undefined>>();
@@ -24,29 +24,22 @@ export function programOf(placement: Placement, workload: Workload): Compiled {
   const key = `${promptTokens} ${newTokens} ${batchSize === 1}`;
   if (!known.has(key)) {
     const program = Program.compile(placement, lengths, batchSize);
-    known.set(key, program && withoutViews(program));
+    known.set(key, program && withViews(program));
   }
   return known.get(key) ??
-    withoutViews(Program.record(placement, lengths, batchSize));
+    withViews(Program.record(placement, lengths, batchSize));
 }
 
-function withoutViews(program: Program): Compiled {
-  return { program, replays: new Map(), sums: [] };
-}
-
-/** The sums of a program. */
-export function sumsOf({ program, sums }: Compiled): ProgramSums | undefined {
-  if (sums.length === 0) sums.push(ProgramSums.of(program));
-  return sums[0];
-}
-
-/** What the allocator of a device sees of a program; devices that are asked for the same share one replay. */
-export function replayOf({ program, replays }: Compiled, device: number): DeviceReplay {
-  let replay = replays.get(device);
-  if (replay === undefined) {
-    const own = new DeviceReplay(program, device);
-    replay = replays.values().find((other) => other.isLike(own)) ?? own;
-    replays.set(device, replay);
-  }
-  return replay;
+function withViews(program: Program): Compiled {
+  let sums: { readonly value: ProgramSums | undefined } | undefined;
+  let replays: Map<number, DeviceReplay> | undefined;
+  return {
+    program,
+    sums: () => (sums ??= { value: ProgramSums.of(program) }).value,
+    replay(device) {
+      const found = (replays ??= DeviceReplay.of(program)).get(device);
+      if (found === undefined) throw new Error(`Cannot replay device ${device}: not in the trace`);
+      return found;
+    },
+  };
 }

@@ -187,14 +187,19 @@ function repeatsItself(passes: readonly RecordedPass[]): boolean {
 }
 
 function repeatedPass(corners: Corners, sizes: Sizes): ProgramPass {
-  const [, late] = corners;
+  const [early, late, earlyMore, lateMore] = corners;
   const fit = (column: "bytes" | "terms") =>
     Int32Array.from(
       late[column],
       (_, i) =>
         sizes.inBatchAndStep(
           late.step,
-          corners.map((pass) => pass[column][i] ?? NaN) as [number, number, number, number],
+          [
+            early[column][i] ?? NaN,
+            late[column][i] ?? NaN,
+            earlyMore[column][i] ?? NaN,
+            lateMore[column][i] ?? NaN,
+          ],
         ),
     );
   return {

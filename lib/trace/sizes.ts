@@ -1,3 +1,6 @@
+/** A size at two steps with one batch, then with another. */
+export type Corners = readonly [number, number, number, number];
+
 /** The distinct sizes of a program, each affine in the batch, in the decode step, and in their product. */
 export class Sizes {
   /** Two batches that were recorded are `base` and `base + step`; a step of 0 leaves the batch fixed. */
@@ -8,6 +11,12 @@ export class Sizes {
   readonly #perStep: number[] = [];
   readonly #perBoth: number[] = [];
   readonly #known = new Map<string, number>();
+  /** What was asked for before, by the values themselves: most sizes of a trace come many times. */
+  readonly #lines = new Map<number, Map<number, number>>();
+  readonly #planes = new Map<
+    number,
+    Map<number, { corners: Corners; step: number; index: number }>
+  >();
 
   constructor(base: number, step: number) {
     this.#base = base;
@@ -20,7 +29,14 @@ export class Sizes {
 
   /** Index of the size that has these values at the two batches, whatever the step. */
   inBatch(value: number, more: number): number {
-    return this.#index(...this.#line(value, more), 0, 0);
+    const lines = inner(this.#lines, value);
+    let index = lines.get(more);
+    if (index === undefined) {
+      const [constant, perSequence] = this.#line(value, more);
+      index = this.#index(constant, perSequence, 0, 0);
+      lines.set(more, index);
+    }
+    return index;
   }
 
   /**
@@ -29,14 +45,21 @@ export class Sizes {
    * @param step The later of two steps that follow each other.
    * @param corners At the earlier and at the later step with the one batch, then with the other.
    */
-  inBatchAndStep(step: number, corners: readonly [number, number, number, number]): number {
+  inBatchAndStep(step: number, corners: Corners): number {
     const [early, late, earlyMore, lateMore] = corners;
+    const planes = inner(this.#planes, late);
+    const known = planes.get(lateMore);
+    if (
+      known?.step === step && known.corners[0] === early && known.corners[2] === earlyMore
+    ) return known.index;
     const [perStep, perBoth] = this.#line(late - early, lateMore - earlyMore);
     const [constant, perSequence] = this.#line(
       late - step * (late - early),
       lateMore - step * (lateMore - earlyMore),
     );
-    return this.#index(constant, perSequence, perStep, perBoth);
+    const index = this.#index(constant, perSequence, perStep, perBoth);
+    planes.set(lateMore, { corners, step, index });
+    return index;
   }
 
   /** Fills `values` with all sizes of a batch at a step. */
@@ -66,4 +89,10 @@ export class Sizes {
     this.#perBoth.push(terms[3]);
     return index;
   }
+}
+
+function inner<V>(outer: Map<number, Map<number, V>>, key: number): Map<number, V> {
+  let found = outer.get(key);
+  if (found === undefined) outer.set(key, found = new Map());
+  return found;
 }

@@ -45,6 +45,12 @@ function direct(
 
 const MIB = 2 ** 20;
 
+function replayOf(program: Program, device: number): DeviceReplay {
+  const replay = DeviceReplay.of(program).get(device);
+  assert.ok(replay !== undefined);
+  return replay;
+}
+
 Deno.test("a program replays to what the trace itself gives", () => {
   fc.assert(
     fc.property(
@@ -76,7 +82,7 @@ Deno.test("a program replays to what the trace itself gives", () => {
         assert.ok(program !== undefined);
         const options = { deviceBytes, expandableSegments };
         for (const device of new Set(placement.devices.map(({ traced }) => traced))) {
-          const { failure, ...replayed } = new DeviceReplay(program, device)
+          const { failure, ...replayed } = replayOf(program, device)
             .run(workload.batchSize, new CachingAllocator(options));
           const expected = direct(placement, workload, device, options);
           assert.equal(failure !== undefined, expected.failed);
@@ -95,7 +101,7 @@ Deno.test("a failure says when, and what was asked for", () => {
   assert.ok(placement !== undefined);
   const program = Program.compile(placement, { promptTokens: 1, newTokens: 60 }, 2000);
   assert.ok(program !== undefined);
-  const replay = new DeviceReplay(program, 0);
+  const replay = replayOf(program, 0);
   const { peakAllocatedBytes } = replay.run(2000, new CachingAllocator());
   const deviceBytes = 0.9 * peakAllocatedBytes;
   const { failure, retries } = replay.run(2000, new CachingAllocator({ deviceBytes }));
