@@ -5,7 +5,7 @@
  */
 import { liveAtRepeated, type LiveTensor } from "../trace/liveness.ts";
 import type { Program, ProgramPass } from "../trace/program.ts";
-import { ALLOCATE, FREE_OWN, KIND_BITS, KIND_MASK, RUN } from "../trace/recording.ts";
+import { ALLOCATE, FREE_EARLIER, KIND_BITS, KIND_MASK, RUN } from "../trace/recording.ts";
 import type { Category, Phase, Tensor } from "../trace/trace.ts";
 import { CATEGORIES, isOutside, type Peak, type Peaks } from "./peak.ts";
 
@@ -21,6 +21,12 @@ interface Events {
   readonly categories: Uint8Array;
   readonly outside: Uint8Array;
 }
+
+const NO_EVENTS: Events = {
+  codes: new Int32Array(0),
+  categories: new Uint8Array(0),
+  outside: new Uint8Array(0),
+};
 
 /** A program prepared for adding up. */
 export class ProgramSums {
@@ -42,9 +48,7 @@ export class ProgramSums {
     const passes = allPasses(program);
     const devices = new Set(passes.flatMap(({ tensors }) => tensors.map(({ device }) => device)));
     this.#devices = [...devices];
-    this.#events = passes.map((_, index) =>
-      new Map(this.#devices.map((device) => [device, eventsOf(program, index, device)]))
-    );
+    this.#events = passes.map((_, index) => eventsOf(program, index));
   }
 
   /** @param roundTo See `PeakMemory`. */
@@ -78,8 +82,9 @@ export class ProgramSums {
             return column?.[one.size] ?? 0;
           });
         }
-        const events = this.#events[index]?.get(device);
-        if (events !== undefined) peaks.play(pass.phase, events, columns[index] ?? []);
+        // What lives when a phase begins belongs to its peak, so a pass without events counts.
+        const events = this.#events[index]?.get(device) ?? NO_EVENTS;
+        peaks.play(pass.phase, events, columns[index] ?? []);
       }
       found.set(device, peaks);
     }
@@ -185,30 +190,39 @@ function named(sums: Float64Array): Record<Category, number> {
   >;
 }
 
-function eventsOf(program: Program, index: number, device: number): Events {
+/** Events of a pass by device. */
+function eventsOf(program: Program, index: number): Map<number, Events> {
   const passes = allPasses(program);
   const pass = passes[index] as ProgramPass;
-  const codes: number[] = [];
-  const told: Tensor[] = [];
+  const codes = new Map<number, number[]>();
+  const told = new Map<number, Tensor[]>();
   for (const event of pass.events) {
     const kind = event & KIND_MASK;
+    if (kind === RUN) continue;
     let place = event >> KIND_BITS;
     let age = 0;
-    if (kind === RUN) continue;
-    if (kind !== ALLOCATE && kind !== FREE_OWN) {
+    if (kind === FREE_EARLIER) {
       ({ age, index: place } = pass.earlier[place] as ProgramPass["earlier"][number]);
     }
     // Steps before a repeated one allocate what it does.
     const from = pass === program.repeated ? pass : passes[index - age] as ProgramPass;
     const tensor = from.tensors[place] as Tensor;
-    if (tensor.device !== device) continue;
     const size = from.sizeOf[place] as number;
-    codes.push(size << ROW_SHIFT | age << 1 | (kind === ALLOCATE ? 0 : 1));
-    told.push(tensor);
+    const { device } = tensor;
+    let its = codes.get(device);
+    if (its === undefined) {
+      codes.set(device, its = []);
+      told.set(device, []);
+    }
+    its.push(size << ROW_SHIFT | age << 1 | (kind === ALLOCATE ? 0 : 1));
+    told.get(device)?.push(tensor);
   }
-  return {
-    codes: Int32Array.from(codes),
-    categories: Uint8Array.from(told, ({ category }) => CATEGORIES.indexOf(category)),
-    outside: Uint8Array.from(told, (tensor) => isOutside(tensor) ? 1 : 0),
-  };
+  return new Map([...codes].map(([device, its]) => {
+    const tensors = told.get(device) ?? [];
+    return [device, {
+      codes: Int32Array.from(its),
+      categories: Uint8Array.from(tensors, ({ category }) => CATEGORIES.indexOf(category)),
+      outside: Uint8Array.from(tensors, (tensor) => isOutside(tensor) ? 1 : 0),
+    }];
+  }));
 }
