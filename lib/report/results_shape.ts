@@ -1,5 +1,6 @@
 /** The parts of a run's results that reports read: the plan with a measurement beside each prediction. */
 import type { Plan, PlanCell } from "../plan/plan.ts";
+import type { SessionConditions } from "../run/journal_records.ts";
 import type { CellStatus, Measurement } from "../run/protocol.ts";
 
 /** A cell of the plan and what became of it. */
@@ -18,4 +19,6 @@ export interface ReportedCell extends PlanCell {
 export interface ReportedResults extends Omit<Plan, "cells"> {
   /** In the order of the plan. */
   readonly cells: readonly ReportedCell[];
+  /** What the report reads of the run itself. */
+  readonly run?: { readonly conditions?: readonly SessionConditions[] };
 }

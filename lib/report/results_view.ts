@@ -9,6 +9,7 @@ import {
   tokenAgreementText,
   tokenMismatches,
 } from "./agreement.ts";
+import { disturbances, spreadItem } from "./comparability.ts";
 import { predictsOom } from "../plan/selection.ts";
 import { pivotCells, pivotTable } from "./pivot.ts";
 import type { PivotRow } from "./pivot.ts";
@@ -122,7 +123,7 @@ function predictedText(cell: ReportedCell, quantity: Quantity): string {
   return quantity === QUANTITIES.at(-1) && value !== undefined ? `oom (${value})` : "oom";
 }
 
-function closingBlocks({ cells }: ReportedResults): Block[] {
+function closingBlocks({ cells, hardware, run }: ReportedResults): Block[] {
   const agreement = oomAgreement(cells);
   const lines: ListItem[] = [{
     text: oomAgreementText(agreement),
@@ -132,6 +133,15 @@ function closingBlocks({ cells }: ReportedResults): Block[] {
   }];
   const tokens = tokenAgreementText(cells);
   if (tokens !== undefined) lines.push({ text: tokens, details: tokenMismatches(cells) });
+  const spread = spreadItem(cells);
+  if (spread !== undefined) lines.push(spread);
+  const disturbed = disturbances(run?.conditions ?? [], hardware.devices.kind === "cpu");
+  if (disturbed.length > 0) {
+    lines.push({
+      text: "others were at work on the host: times may be too high",
+      details: disturbed,
+    });
+  }
   const failed = cells.filter(isFailure);
   if (failed.length > 0) {
     lines.push({ text: `failed: ${plural(failed.length, "cell")}`, details: failed.map(failure) });

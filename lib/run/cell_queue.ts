@@ -1,7 +1,6 @@
 /** The cells that a session serves, handed out one by one. */
 import type { PlanCell } from "../plan/plan.ts";
 import type { CellOutcome } from "./outcome.ts";
-import type { WorkerCell } from "./protocol.ts";
 
 /** Where a session takes its cells from. What comes next may depend on how the last one ended. */
 export interface CellQueue {
@@ -15,8 +14,6 @@ export interface CellQueue {
   readonly isEmpty: boolean;
   /** Tells how a cell that was taken ended. */
   settled(cell: PlanCell, outcome: CellOutcome): void;
-  /** How a cell is to be measured, where it is not as the plan says. */
-  readonly benchmark?: NonNullable<WorkerCell["benchmark"]>;
 }
 
 /** A fixed list, in its order. */

@@ -17,6 +17,8 @@ export class EventReader {
   /** Where the files are. */
   readonly folder: string;
   readonly #followers: Follower[];
+  /** Used again at every call: a new one each time would be a hundred megabytes a minute. */
+  readonly #buffer = new Uint8Array(CHUNK_BYTES);
   /** Complete lines that were not events. */
   malformed = 0;
 
@@ -34,7 +36,7 @@ export class EventReader {
   }
 
   #readRank(follower: Follower, rank: number): WorkerEvent[] {
-    const bytes = readFrom(join(this.folder, `rank-${rank}.jsonl`), follower.offset);
+    const bytes = readFrom(join(this.folder, `rank-${rank}.jsonl`), follower.offset, this.#buffer);
     follower.offset += bytes.length;
     const lines = (follower.rest + follower.decoder.decode(bytes, { stream: true })).split("\n");
     follower.rest = lines.pop() ?? "";
@@ -48,7 +50,7 @@ export class EventReader {
   }
 }
 
-function readFrom(path: string, offset: number): Uint8Array {
+function readFrom(path: string, offset: number, buffer: Uint8Array): Uint8Array {
   let file: Deno.FsFile;
   try {
     file = Deno.openSync(path);
@@ -58,7 +60,6 @@ function readFrom(path: string, offset: number): Uint8Array {
   }
   using opened = file;
   opened.seekSync(offset, Deno.SeekMode.Start);
-  const buffer = new Uint8Array(CHUNK_BYTES);
   return buffer.subarray(0, opened.readSync(buffer) ?? 0);
 }
 

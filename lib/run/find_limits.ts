@@ -4,7 +4,7 @@ import type { DevicePrediction, Plan, PlanCell, PlanSession } from "../plan/plan
 import type { CellQueue } from "./cell_queue.ts";
 import { type LimitHints, LimitSearch, type Probe } from "./limit_search.ts";
 import type { CellOutcome } from "./outcome.ts";
-import type { CellStatus, WorkerCell } from "./protocol.ts";
+import type { CellStatus } from "./protocol.ts";
 
 /** Probes for one limit. */
 export const MOST_PROBES = 6;
@@ -53,8 +53,6 @@ export function limitGroups(plan: Plan): LimitGroup[] {
 
 /** Hands out the probes of one search. */
 export class LimitQueue implements CellQueue {
-  /** A probe only has to show whether the batch runs. */
-  readonly benchmark: NonNullable<WorkerCell["benchmark"]> = { warmup: 1, cycles: 1 };
   readonly #search: LimitSearch;
   readonly #group: LimitGroup;
   readonly #known: (key: string) => CellStatusAndPeak | undefined;

@@ -1,4 +1,5 @@
 /** What a journal says, line by line, and what all its lines come to. */
+import type { Conditions } from "./conditions.ts";
 import type { HostFacts } from "./host.ts";
 import type { RecordedOutcome } from "./results.ts";
 import type { RunChoices } from "./run_choices.ts";
@@ -29,6 +30,8 @@ export type JournalRecord =
     readonly sessionId: string;
     readonly attempt: number;
     readonly token: string;
+    /** What else the host was doing. */
+    readonly conditions?: Conditions;
   }
   | { readonly record: "session-ended"; readonly time: string; readonly token: string }
   | {
@@ -59,6 +62,12 @@ export type JournalRecord =
 /** A record of one kind. */
 export type RecordOf<K extends JournalRecord["record"]> = Extract<JournalRecord, { record: K }>;
 
+/** What else the host was doing when a session was launched. */
+export interface SessionConditions {
+  readonly sessionId: string;
+  readonly conditions: Conditions;
+}
+
 /** What became of a cell so far. */
 export interface CellHistory {
   readonly key: string;
@@ -78,6 +87,8 @@ export interface JournalState {
   readonly openSessions: ReadonlyMap<string, RecordOf<"session">>;
   /** Launches so far of each session. */
   readonly attempts: ReadonlyMap<string, number>;
+  /** What else the host was doing, launch by launch. */
+  readonly conditions: readonly SessionConditions[];
   /** The end of the run, unless an engine has gone on since. */
   readonly ended: RecordOf<"ended"> | null;
 }
@@ -89,6 +100,7 @@ export function foldJournal(records: readonly JournalRecord[]): JournalState {
   const cells = new Map<string, CellHistory>();
   const openSessions = new Map<string, RecordOf<"session">>();
   const attempts = new Map<string, number>();
+  const seen: SessionConditions[] = [];
   for (const record of records) {
     switch (record.record) {
       case "run":
@@ -97,6 +109,9 @@ export function foldJournal(records: readonly JournalRecord[]): JournalState {
         break;
       case "session":
         openSessions.set(record.token, record);
+        if (record.conditions !== undefined) {
+          seen.push({ sessionId: record.sessionId, conditions: record.conditions });
+        }
         attempts.set(
           record.sessionId,
           Math.max(record.attempt, attempts.get(record.sessionId) ?? 0),
@@ -126,5 +141,5 @@ export function foldJournal(records: readonly JournalRecord[]): JournalState {
         break;
     }
   }
-  return { run, cells, openSessions, attempts, ended };
+  return { run, cells, openSessions, attempts, conditions: seen, ended };
 }

@@ -90,7 +90,8 @@ function measureTime(
   const newTokens = finished[0]?.newTokens ?? 0;
   const generateMs = median(generateSeconds) * 1000;
   const prefillMs = median(prefillSeconds) * 1000;
-  const msPerToken = generateMs / (batchSize * newTokens * streams);
+  const tokens = batchSize * newTokens * streams;
+  const msPerToken = generateMs / tokens;
   return {
     importSeconds,
     weightsSeconds: loadSeconds - importSeconds,
@@ -99,6 +100,8 @@ function measureTime(
     msPerStep: newTokens > 1 ? (generateMs - prefillMs) / (newTokens - 1) : prefillMs,
     msPerToken,
     msPerTokenPerStream: msPerToken * streams,
+    msPerTokenMin: 1000 * Math.min(...generateSeconds) / tokens,
+    msPerTokenMax: 1000 * Math.max(...generateSeconds) / tokens,
     tokensPerSecond: 1000 / msPerToken,
     streams,
     captureSeconds: slowestCapture(finished),

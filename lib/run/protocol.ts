@@ -44,8 +44,6 @@ export interface WorkerCell {
   readonly batchSize: number;
   readonly promptTokens: number;
   readonly newTokens: number;
-  /** Differs from the session's where a cell only has to show whether it runs. */
-  readonly benchmark?: { readonly warmup: number; readonly cycles: number };
 }
 
 /** A line of `commands.jsonl`. */
@@ -177,6 +175,9 @@ export interface Measurement {
     readonly msPerStep: number;
     readonly msPerToken: number;
     readonly msPerTokenPerStream: number;
+    /** Of the fastest and the slowest timed generate; `msPerToken` is of the median. */
+    readonly msPerTokenMin?: number;
+    readonly msPerTokenMax?: number;
     readonly tokensPerSecond: number;
     readonly streams: number;
     /** Making the graph of a decode step, once for a cell and not in the times above; null where none is made. */

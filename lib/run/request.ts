@@ -44,15 +44,6 @@ export function workerRequest(
 }
 
 /** A cell as a worker reads it. */
-export function workerCell(
-  { id, batchSize, promptTokens, newTokens }: PlanCell,
-  benchmark?: WorkerCell["benchmark"],
-): WorkerCell {
-  return {
-    id,
-    batchSize,
-    promptTokens,
-    newTokens,
-    ...(benchmark === undefined ? {} : { benchmark }),
-  };
+export function workerCell({ id, batchSize, promptTokens, newTokens }: PlanCell): WorkerCell {
+  return { id, batchSize, promptTokens, newTokens };
 }

@@ -6,6 +6,8 @@ import type { ReportedCell, ReportedResults } from "../report/results_shape.ts";
 import type { FoundLimit } from "./find_limits.ts";
 import type { HostFacts } from "./host.ts";
 import type { CellOutcome } from "./outcome.ts";
+import type { SessionConditions } from "./journal_records.ts";
+import { writeJsonWhole } from "./json_file.ts";
 import { writeWhole } from "./run_folder.ts";
 
 /** What `run` returns and `results.json` holds. */
@@ -32,6 +34,8 @@ export interface RunFacts {
   readonly host: HostFacts;
   /** Interpreter that ran the workers. */
   readonly python: string;
+  /** What else the host was doing when sessions were launched. */
+  readonly conditions?: readonly SessionConditions[];
 }
 
 /** A cell's outcome and where its log is. */
@@ -63,10 +67,15 @@ export function assembleResults(
   return { ...plan, run, cells };
 }
 
+/** Writes `results.json` alone: the others can be made of it. Throws what the system throws. */
+export function writeResultsSoFar(results: Results): void {
+  writeJsonWhole(join(results.run.folder, "results.json"), results);
+}
+
 /** Writes `results.json`, `results.csv` and `results.md`. Throws what the system throws. */
 export function writeResults(results: Results): void {
   const { folder } = results.run;
-  writeWhole(join(folder, "results.json"), renderResults(results, "json"));
+  writeResultsSoFar(results);
   writeWhole(join(folder, "results.csv"), renderResults(results, "csv"));
   writeWhole(join(folder, "results.md"), renderResults(results, "markdown"));
 }

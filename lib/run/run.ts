@@ -177,6 +177,7 @@ async function runPlan(
       ...runFacts,
       endedAt: new Date().toISOString(),
       interrupted: options.signal?.aborted ?? false,
+      conditions: store.conditions,
     }, limits === undefined ? {} : { limits });
     const empty = toRun.length === 0 && store.size === 0 && limits === undefined
       ? [nothingToRun({ predictedOom: choices.predictedOom })]

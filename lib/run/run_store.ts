@@ -8,9 +8,14 @@ import { type Diagnostic, DiagnosticError } from "../diagnostics/diagnostic.ts";
 import { journalFailed, resultsNotWritten, runLocked } from "../diagnostics/messages/run.ts";
 import { renderRunNotes } from "../launch/files.ts";
 import type { Plan, PlanCell } from "../plan/plan.ts";
-import { renderJson } from "../report/render.ts";
 import { Journal, JOURNAL_FILE, type JournalContent } from "./journal.ts";
-import { foldJournal, type JournalRecord, type JournalState } from "./journal_records.ts";
+import {
+  foldJournal,
+  type JournalRecord,
+  type JournalState,
+  type SessionConditions,
+} from "./journal_records.ts";
+import { writeJsonWhole } from "./json_file.ts";
 import type { CellOutcome } from "./outcome.ts";
 import {
   assembleResults,
@@ -18,6 +23,7 @@ import {
   type Results,
   type RunFacts,
   writeResults,
+  writeResultsSoFar,
 } from "./results.ts";
 import { makeRunFolder, writeWhole } from "./run_folder.ts";
 import { lockRun, type RunLock } from "./run_lock.ts";
@@ -26,7 +32,7 @@ import type { SessionJournal } from "./session.ts";
 /** Name of the plan in a run's folder. */
 export const PLAN_FILE = "plan.json";
 /** The results are written again when that takes at most this part of the time since the last writing. */
-const WRITING_SHARE = 0.05;
+const WRITING_SHARE = 0.02;
 
 /** A run's folder, open for one engine. */
 export class RunStore {
@@ -35,6 +41,8 @@ export class RunStore {
   readonly before: JournalState;
   /** What could not be written. */
   readonly diagnostics: Diagnostic[] = [];
+  /** What else the host was doing when sessions were launched, by earlier engines too. */
+  readonly conditions: SessionConditions[];
   readonly #lock: RunLock;
   readonly #journal: Journal;
   readonly #outcomes = new Map<string, RecordedOutcome>();
@@ -48,6 +56,7 @@ export class RunStore {
     this.#lock = lock;
     this.#journal = journal;
     this.before = foldJournal(content.records);
+    this.conditions = [...this.before.conditions];
     for (const [id, { deaths }] of this.before.cells) this.#deaths.set(id, deaths);
   }
 
@@ -55,7 +64,7 @@ export class RunStore {
   static create(outDir: string, plan: Plan, now: Date): RunStore {
     const store = RunStore.open(makeRunFolder(outDir, plan.pipeline.name, now));
     try {
-      writeWhole(join(store.folder, PLAN_FILE), renderJson(plan));
+      writeJsonWhole(join(store.folder, PLAN_FILE), plan);
       writeWhole(join(store.folder, "NOTES.md"), renderRunNotes(plan));
       return store;
     } catch (error) {
@@ -120,8 +129,9 @@ export class RunStore {
   sessionJournal(sessionId: string): SessionJournal {
     return {
       attempts: this.#attempts.get(sessionId) ?? this.before.attempts.get(sessionId) ?? 0,
-      launches: (attempt, token) => {
-        this.append({ record: "session", time: now(), sessionId, attempt, token });
+      launches: (attempt, token, conditions) => {
+        this.append({ record: "session", time: now(), sessionId, attempt, token, conditions });
+        this.conditions.push({ sessionId, conditions });
         this.#attempts.set(sessionId, attempt);
       },
       ended: (token) => this.append({ record: "session-ended", time: now(), token }),
@@ -139,7 +149,7 @@ export class RunStore {
   showResults(plan: Plan, toRun: ReadonlySet<string>, facts: RunFacts): void {
     const begun = performance.now();
     if (begun - this.#writtenMs < this.#writingMs / WRITING_SHARE) return;
-    this.#write(assembleResults(plan, this.#outcomes, toRun, facts));
+    this.#write(() => writeResultsSoFar(assembleResults(plan, this.#outcomes, toRun, facts)));
     this.#writtenMs = performance.now();
     this.#writingMs = this.#writtenMs - begun;
   }
@@ -152,14 +162,14 @@ export class RunStore {
     more: Pick<Results, "limits"> = {},
   ): Results {
     const results = { ...assembleResults(plan, this.#outcomes, toRun, facts), ...more };
-    this.#write(results);
+    this.#write(() => writeResults(results));
     this.append({ record: "ended", time: now(), interrupted: facts.interrupted });
     return results;
   }
 
-  #write(results: Results): void {
+  #write(write: () => void): void {
     try {
-      writeResults(results);
+      write();
     } catch (error) {
       const path = join(this.folder, "results.json");
       const diagnostic = resultsNotWritten({ path, reason: reasonOf(error) });

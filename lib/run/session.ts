@@ -9,6 +9,7 @@ import type { Plan, PlanCell, PlanSession } from "../plan/plan.ts";
 import { type AttemptEnd, runAttempt } from "./attempt.ts";
 import type { CellQueue } from "./cell_queue.ts";
 import { CommandWriter } from "./commands_file.ts";
+import { type Conditions, observe } from "./conditions.ts";
 import { Conversation, type Limits } from "./conversation.ts";
 import {
   type CellOutcome,
@@ -41,7 +42,7 @@ export interface SessionHost {
 export interface SessionJournal {
   /** Launches of the session by earlier engines. */
   readonly attempts: number;
-  launches(attempt: number, token: string): void;
+  launches(attempt: number, token: string, conditions: Conditions): void;
   ended(token: string): void;
   starts(cell: PlanCell): void;
   /** The session ended in the cell without a word. @returns How often it did so far. */
@@ -172,7 +173,7 @@ async function startAttempt(
       },
       ask(cell) {
         request.onStart?.(cell);
-        commands.send({ command: "cell", cell: workerCell(cell, queue.benchmark) });
+        commands.send({ command: "cell", cell: workerCell(cell) });
       },
       finish: () => commands.send({ command: "finish" }),
       ended(cell, ranks) {
@@ -183,7 +184,7 @@ async function startAttempt(
       },
     }, performance.now());
     const token = crypto.randomUUID();
-    journal.launches(number, token);
+    journal.launches(number, token, await observe(host.gpus.slice(0, session.worldSize)));
     const end = await runAttempt({
       ...launch,
       folder,

@@ -78,7 +78,7 @@ def run_cell(session, model, tokenizer, cell, device):
     phase = "warmup"
     try:
         ids, mask = make_inputs(session, tokenizer, cell, model.config.vocab_size, device)
-        benchmark = {**session.request["benchmark"], **cell.get("benchmark", {})}
+        benchmark = session.request["benchmark"]
         decoder = make_decoder(session, model, cell, device)
         for _ in range(benchmark["warmup"]):
             generate(session, model, ids, mask, cell, decoder)
