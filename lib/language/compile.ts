@@ -6,7 +6,7 @@ import {
   type Span,
   type ValuePath,
 } from "../diagnostics/diagnostic.ts";
-import { fileTooLarge, notMapping } from "../diagnostics/messages/language_file.ts";
+import { fileTooLarge, isSavedPlan, notMapping } from "../diagnostics/messages/language_file.ts";
 import { furtherMistakes } from "../diagnostics/messages/language_meaning.ts";
 import { sortDiagnostics } from "../diagnostics/sort.ts";
 import { expandCells } from "./expand.ts";
@@ -80,6 +80,9 @@ function compile({ text, path: file }: PipelineSource): Outcome<ParsedPipeline> 
     return { diagnostics: [notMapping({ found: describeValue(root) }, places.value([]))] };
   }
   const data = root as Readonly<Record<string, unknown>>;
+  if ("formatVersion" in data && "cells" in data) {
+    return { diagnostics: [isSavedPlan({}, places.value([]))] };
+  }
   const { parts, diagnostics: mistakes } = validate(data, places);
   const normal = normalize(parts, { root: data, places, path: file });
   const diagnostics = [...mistakes, ...normal.diagnostics];

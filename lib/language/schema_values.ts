@@ -15,6 +15,9 @@ import {
   type QuantityProblem,
 } from "./units.ts";
 
+// A file is checked once: code made for it on the fly would never be run a second time.
+z.config({ jitless: true });
+
 /** What is wrong with a quantity; stands under `params` of a custom issue. */
 export interface QuantityIssue {
   readonly kind: QuantityKind;

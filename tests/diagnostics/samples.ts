@@ -27,6 +27,7 @@ export const samples: Samples = {
     notText: { reason: "it has NUL characters" },
     fileTooLarge: { bytes: 9_000_000, limitBytes: 1_048_576 },
     nestedTooDeeply: { limit: 64 },
+    isSavedPlan: {},
     unsupportedYaml: { what: "A tag", advice: "Remove the tag" },
   },
   languageValue: {

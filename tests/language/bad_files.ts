@@ -33,5 +33,6 @@ export const badFiles: Readonly<Record<string, string>> = {
   "the key __proto__": "__proto__: { polluted: true }\nmodel: a\n",
   "the merge key": "base: &b { nodes: 1 }\nhardware:\n  <<: *b\n  devices: 2x cpu\n",
   "a directive of another version": "%YAML 1.1\n---\nmodel: a\n",
+  "a saved plan": '{ "formatVersion": "1.0", "cells": [], "sessions": [] }\n',
   "a broken JSON file": '{ "model": "a", "hardware": "2x cpu", }}\n',
 };

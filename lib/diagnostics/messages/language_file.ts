@@ -96,7 +96,7 @@ export const fileTooLarge = message<{ bytes: number; limitBytes: number }>({
   message: ({ bytes, limitBytes }) =>
     `The file has ${bytes.toLocaleString("en")} bytes, and a pipeline may have ` +
     limitBytes.toLocaleString("en"),
-  help: () => "Check the path of the file",
+  help: () => "Check the path of the file; a saved plan is for run alone",
 });
 
 export const nestedTooDeeply = message<{ limit: number }>({
@@ -118,4 +118,14 @@ export const unsupportedYaml = message<{ what: string; advice: string }>({
     "the key __proto__ is refused because programs that read a plan could be misled by it.",
   message: ({ what }) => `${what} is not supported in a pipeline`,
   help: ({ advice }) => advice,
+});
+
+export const isSavedPlan = message<Record<string, never>>({
+  code: "STW112",
+  title: "The file is a saved plan, not a pipeline",
+  explanation:
+    "The file was written by plan --out (or lies in the folder of a run). It holds every prediction and launch line of a " +
+    "pipeline, and run executes it exactly. The other commands read the pipeline that it was made from.",
+  message: () => "The file is a saved plan, not a pipeline",
+  help: () => "Run it with: stowage run FILE; or name the pipeline that it was made from",
 });
