@@ -17,6 +17,8 @@ export interface MemoryCalibration {
   readonly ncclOneRankBytes: number;
   /** What DeepSpeed's injected kernels take beside their workspace. */
   readonly kernelInjectionBytes: number;
+  /** Fitted, not explained: what ZeRO-3 over several ranks held in 2022 beside everything that is traced. */
+  readonly zeroUnidentifiedBytes: number;
   /** Private memory of one rank's interpreter and libraries, beside a GPU. */
   readonly hostBaseBytes: ByStrategy;
   /** What that grows by when the kernels of a generation are loaded. */
@@ -38,6 +40,7 @@ export function memoryCalibration(stack: Stack): MemoryCalibration {
     ncclBytes: memory.ncclBytes.value,
     ncclOneRankBytes: memory.ncclOneRankBytes.value,
     kernelInjectionBytes: isOld ? 0 : memory.kernelInjectionBytes.value,
+    zeroUnidentifiedBytes: memory.zeroUnidentifiedBytes.value,
     hostBaseBytes: memory.hostBaseBytes.values,
     hostKernelsBytes: memory.hostKernelsBytes.value,
     cpuBaseBytes: memory.cpuBaseBytes.values,

@@ -112,8 +112,11 @@ export interface PromptsSpec {
   readonly file?: string;
 }
 
-/** Type of the weights and of the computation. */
-export type Dtype = "float32" | "float16" | "bfloat16";
+/**
+ * Type of the weights and of the computation. `int8`: the matrices of the layers, quantized as they are loaded; the
+ * rest and the computation are float16.
+ */
+export type Dtype = "float32" | "float16" | "bfloat16" | "int8";
 
 /** Options that every strategy has. */
 export interface StrategyCommon {

@@ -2,8 +2,8 @@
 import * as z from "zod";
 import { choice, count, flag, mapping, name, quantity, text } from "./schema_values.ts";
 
-const dtype = choice("float32", "float16", "bfloat16").describe(
-  "Type of the weights and of the computation. Default: bfloat16, and float32 on cpu devices.",
+const dtype = choice("float32", "float16", "bfloat16", "int8").describe(
+  "Type of the weights and of the computation. Default: bfloat16, and float32 on cpu devices. int8 can be planned only.",
 );
 const attention = choice("eager", "sdpa").describe(
   "Implementation of attention, as in Hugging Face attn_implementation.",

@@ -4,7 +4,7 @@ import type { Device, Stack } from "../catalog/types.ts";
 import type { Dtype } from "../language/pipeline.ts";
 
 export interface Runtime {
-  readonly dtype: Dtype;
+  readonly dtype: Exclude<Dtype, "int8">;
   /** Bytes of one element of activations and cache. */
   readonly elementBytes: number;
   /** PyTorch's kernels for CPU and CUDA take different temporaries. */
@@ -19,15 +19,17 @@ export interface Runtime {
 }
 
 /** Bytes of one element. */
-const DTYPE_BYTES: Readonly<Record<Dtype, number>> = { float32: 4, float16: 2, bfloat16: 2 };
+const DTYPE_BYTES = { float32: 4, float16: 2, bfloat16: 2 } as const;
 
 /** The runtime of a device and a stack, with what a strategy chooses. */
 export function runtimeOf(
-  choice: Pick<Runtime, "dtype"> & Partial<Pick<Runtime, "attention" | "cache">>,
+  choice: { readonly dtype: Dtype } & Partial<Pick<Runtime, "attention" | "cache">>,
   device: Pick<Device, "kind" | "type">,
   stack: Stack,
 ): Runtime {
-  const { dtype, attention = "eager", cache = "dynamic" } = choice;
+  const { attention = "eager", cache = "dynamic" } = choice;
+  // Quantized weights are multiplied with float16.
+  const dtype = choice.dtype === "int8" ? "float16" : choice.dtype;
   return {
     dtype,
     elementBytes: DTYPE_BYTES[dtype],

@@ -4,7 +4,7 @@ import type { Diagnostic } from "../diagnostics/diagnostic.ts";
 import { beyondExactIntegers, beyondPositions } from "../diagnostics/messages/plan.ts";
 import type { CellSpec, Pipeline, StrategySpec } from "../language/pipeline.ts";
 import { placeStrategy } from "../strategy/registry.ts";
-import { DTYPE_BYTES, type Placement, type StrategyContext } from "../strategy/strategy.ts";
+import { computationBytes, type Placement, type StrategyContext } from "../strategy/strategy.ts";
 import type { CauseFacts } from "./causes.ts";
 import { largestBatch } from "./largest_batch.ts";
 import type { PlanContext } from "./context.ts";
@@ -105,7 +105,7 @@ function causeFacts(
   { worldSize, devices, pinsWeights }: Placement,
 ): CauseFacts {
   const { shape, use, hardware } = context;
-  const perToken = 2 * shape.layers * shape.kvHeads * shape.headDim * DTYPE_BYTES[spec.dtype];
+  const perToken = 2 * shape.layers * shape.kvHeads * shape.headDim * computationBytes(spec.dtype);
   return {
     use,
     deviceType: hardware.device.type,

@@ -3,7 +3,7 @@ import type { Behaviour } from "../catalog/behaviours.ts";
 import { BEHAVIOURS, behavioursOf } from "../catalog/behaviours.ts";
 import type { CellSpec, Pipeline } from "../language/pipeline.ts";
 import { fullestMoments } from "../memory/alive.ts";
-import { DTYPE_BYTES } from "../strategy/strategy.ts";
+import { computationBytes } from "../strategy/strategy.ts";
 import { type Category, HOST, type Phase } from "../trace/trace.ts";
 import { configure } from "./configuration.ts";
 import type { PlanContext } from "./context.ts";
@@ -50,7 +50,7 @@ export function peakTensors(
       batchSize: cell.batchSize,
       queryTokens: isDecode ? 1 : cell.promptTokens,
       lengthTokens: cell.promptTokens + (isDecode ? step : 0),
-      elementBytes: DTYPE_BYTES[cell.strategy.dtype],
+      elementBytes: computationBytes(cell.strategy.dtype),
     });
     return [{
       indexes: placement.devices.filter((each) => each.traced === device)

@@ -9,7 +9,12 @@ export type HeaderSource = Pick<
   "pipeline" | "model" | "hardware" | "stack" | "budget" | "benchmark"
 >;
 
-const DTYPE_BYTES: Readonly<Record<string, number>> = { float32: 4, float16: 2, bfloat16: 2 };
+const DTYPE_BYTES: Readonly<Record<string, number>> = {
+  float32: 4,
+  float16: 2,
+  bfloat16: 2,
+  int8: 1,
+};
 
 /** Name and value of each line. */
 export function headerFacts(

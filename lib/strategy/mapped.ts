@@ -11,3 +11,9 @@ export function isMapped(dtype: Dtype, context: StrategyContext): boolean {
   return weights !== "on-device" && behaviours.has("safetensors-mapped") &&
     (checkpointDtype === undefined || checkpointDtype === dtype);
 }
+
+/**
+ * Default `max_shard_size` of `save_pretrained` in 2022 ("10GB"): the most of a checkpoint that is in memory at one time
+ * where its files are read one after the other.
+ */
+export const MAX_FILE_BYTES = 10e9;

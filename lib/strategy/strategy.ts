@@ -93,9 +93,15 @@ export interface StrategyLaunch {
   readonly deepspeedConfig?: Readonly<Record<string, unknown>>;
 }
 
-/** Bytes of one element. */
+/** Bytes of one element of activations and cache: what is quantized is multiplied with float16. */
+export function computationBytes(dtype: Dtype): number {
+  return DTYPE_BYTES[dtype === "int8" ? "float16" : dtype];
+}
+
+/** Bytes of one element of a weight; see `weightElementBytes` for what int8 leaves alone. */
 export const DTYPE_BYTES: Readonly<Record<Dtype, number>> = {
   float32: 4,
   float16: 2,
   bfloat16: 2,
+  int8: 1,
 };

@@ -131,6 +131,7 @@ export const samples: Samples = {
     nvmeNeedsPath: {},
     kernelInjectNeedsGpu: {},
     kernelsRefuseBloom: { version: "4.57.3" },
+    int8NotHere: { reason: "its kernels are for GPUs" },
     offloadOnCpu: { offload: "nvme" },
     severalNodes: { use: "accelerate" },
     beyondPositions: { tokens: 4096, positions: 2048 },

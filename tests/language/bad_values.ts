@@ -18,7 +18,7 @@ export const badValues: Readonly<Record<string, string>> = {
   "a strategy that is a number": "strategies: [7]",
   "a strategy that is nothing": "strategies:\n  -\n  - use: accelerate",
   "an unknown dtype": "strategies: [{ use: accelerate, dtype: bf16 }]",
-  "a dtype that cannot be used yet": "strategies: [{ use: ds-inference, dtype: int8 }]",
+  "a dtype that cannot be used yet": "strategies: [{ use: ds-inference, dtype: int4 }]",
   "a dtype that is a list": "strategies: [{ use: accelerate, dtype: [float16] }]",
   "a logical value as text": 'strategies: [{ use: ds-zero, pinMemory: "yes" }]',
   "a yes of YAML 1.1": "strategies: [{ use: ds-zero, pinMemory: yes }]",

@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
+import { strategyContext } from "./contexts.ts";
 import { container, layerNorm, linear, namedParameters } from "../../lib/model/module.ts";
-import { tensorParallelElements, zeroPartitionElements } from "../../lib/strategy/parallel.ts";
+import {
+  tensorParallelElements,
+  weightElementBytes,
+  zeroPartitionElements,
+} from "../../lib/strategy/parallel.ts";
 
 const TREE = container("", "Block", [
   linear("up", 8, 32, { parallel: "column" }),
@@ -32,4 +37,24 @@ Deno.test("ZeRO cuts every parameter in equal parts of whole elements", () => {
     "norm.weight": 2,
     "norm.bias": 2,
   });
+});
+
+Deno.test("int8 halves the matrices of the layers and leaves the rest in float16", () => {
+  const { root } = strategyContext();
+  const bytesOf = new Map(
+    [...namedParameters(root)].map((named) => [named.name, weightElementBytes(named, "int8")]),
+  );
+  assert.equal(bytesOf.get("transformer.h.0.mlp.dense_h_to_4h.weight"), 1);
+  for (
+    const name of [
+      "transformer.word_embeddings.weight",
+      "transformer.h.0.mlp.dense_h_to_4h.bias",
+      "transformer.h.0.input_layernorm.weight",
+      "lm_head.weight",
+    ]
+  ) {
+    assert.equal(bytesOf.get(name), 2, name);
+  }
+  const [first] = namedParameters(root);
+  assert.equal(first && weightElementBytes(first, "float32"), 4);
 });

@@ -96,6 +96,17 @@ export const kernelsRefuseBloom: MessageKind<{ version: string }> = message({
     'Remove kernelInject, or choose an older stack: { transformers: "4.43.4" }, or "2022-07" to plan only',
 });
 
+export const int8NotHere: MessageKind<{ reason: string }> = message({
+  code: "STW316",
+  title: "Weights in int8 are not possible here",
+  explanation:
+    "int8 quantizes the matrices of the layers while they are loaded: bitsandbytes does it for accelerate, DeepSpeed's " +
+    "kernels for ds-inference. Such cells can be planned for GPUs with a stack of 2022, whose published results have " +
+    "them; no worker runs them.",
+  message: ({ reason }) => `Weights in int8 are not possible here: ${reason}`,
+  help: () => 'Use float16 or bfloat16, or plan with the stack "2022-09"',
+});
+
 export const offloadOnCpu: MessageKind<{ offload: string }> = message({
   code: "STW308",
   title: "Offload has no meaning on a cpu device",

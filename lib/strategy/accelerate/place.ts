@@ -9,6 +9,8 @@ import {
 import type { AccelerateSpec } from "../../language/pipeline.ts";
 import { namedParameters } from "../../model/module.ts";
 import { elements, HOST } from "../../trace/trace.ts";
+import { weightElementBytes } from "../parallel.ts";
+import { quantizationProblems } from "../quantization.ts";
 import { DTYPE_BYTES, type StrategyContext } from "../strategy.ts";
 import {
   balancedMemory,
@@ -40,18 +42,19 @@ export function placeAccelerate(
   spec: AccelerateSpec,
   context: StrategyContext,
 ): Outcome<AccelerateLayout> {
-  const diagnostics: Diagnostic[] = [];
+  const diagnostics: Diagnostic[] = [...quantizationProblems(spec, context)];
   if (context.hardware.nodes > 1) diagnostics.push(severalNodes({ use: spec.use }));
   const map = deviceMap(spec, context);
   diagnostics.push(...checkDevices(spec, context, map));
   const weights: PlacedWeight[] = [];
   const left = new Set<string>();
-  for (const { name, parameter } of namedParameters(context.root)) {
+  for (const named of namedParameters(context.root)) {
+    const { name, parameter } = named;
     const module = name.slice(0, name.lastIndexOf("."));
     const place = placeOf(map, name);
     if (place === undefined) left.add(module);
     if (place === undefined || parameter.tiedTo !== undefined) continue;
-    const bytes = elements(parameter.shape) * DTYPE_BYTES[spec.dtype];
+    const bytes = elements(parameter.shape) * weightElementBytes(named, spec.dtype);
     weights.push({ name, module, place, bytes });
   }
   const [module] = left;
@@ -90,6 +93,7 @@ function checkDevices(
 function deviceMap(spec: AccelerateSpec, context: StrategyContext): DeviceMap {
   if (context.hardware.device.type === "cpu") return new Map([["", 0]]);
   if (typeof spec.deviceMap === "object") return explicitMap(spec.deviceMap);
+  // With load_in_8bit the map counts a byte for every element, whatever is left alone.
   const elementBytes = DTYPE_BYTES[spec.dtype];
   const { root, family } = context;
   const available = maxMemory(spec, context);

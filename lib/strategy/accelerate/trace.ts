@@ -6,6 +6,7 @@ import { Tape } from "../../trace/tape.ts";
 import { HOST, type TraceSink } from "../../trace/trace.ts";
 import { beginningWith } from "../execution.ts";
 import { generationOf } from "../generation.ts";
+import { isMapped, MAX_FILE_BYTES } from "../mapped.ts";
 import { traceHostKernels, traceStart } from "../start.ts";
 import type { StrategyContext, Workload } from "../strategy.ts";
 import { placeOf } from "./device_map.ts";
@@ -23,12 +24,14 @@ export function traceAccelerate(
   for (const device of devices) traceStart(spec.use, context, device, 1, sink);
 
   sink.beginPhase("load", 0);
+  const file = openFile(context, layout, sink);
   for (const { name, bytes, place } of layout.weights) {
-    // Offloaded to disk: memory-mapped files, which the page cache may drop.
-    if (place === "disk") continue;
+    // Offloaded to disk, or to the host out of a mapped file: pages that the system may drop.
+    if (place === "disk" || place === "cpu" && isMapped(spec.dtype, context)) continue;
     const device = place === "cpu" ? HOST : place;
     sink.allocate({ device, name, category: "weights", bytes });
   }
+  if (file !== undefined) sink.free(file);
   traceGenerate(
     context.family,
     context.shape,
@@ -36,6 +39,24 @@ export function traceAccelerate(
     beginningWith(() => traceHostKernels(context, sink), hooks(layout, context, sink)),
     sink,
   );
+}
+
+/** A file that cannot be mapped is in host memory whole while its tensors are moved to where they belong. */
+function openFile(
+  context: StrategyContext,
+  { weights }: AccelerateLayout,
+  sink: TraceSink,
+): number | undefined {
+  if (context.weights === "on-device" || context.behaviours.has("safetensors-mapped")) {
+    return undefined;
+  }
+  const wholeBytes = weights.reduce((sum, { bytes }) => sum + bytes, 0);
+  return sink.allocate({
+    device: HOST,
+    name: "checkpoint file",
+    category: "weights",
+    bytes: Math.min(wholeBytes, MAX_FILE_BYTES),
+  });
 }
 
 /** The devices that the one process sees, in order. */

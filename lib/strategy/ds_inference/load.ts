@@ -5,15 +5,9 @@
 import type { DsInferenceSpec } from "../../language/pipeline.ts";
 import { Tape } from "../../trace/tape.ts";
 import { HOST, type TraceSink } from "../../trace/trace.ts";
-import { isMapped } from "../mapped.ts";
+import { isMapped, MAX_FILE_BYTES } from "../mapped.ts";
 import type { StrategyContext } from "../strategy.ts";
 import type { DsInferenceLayout, ShardedWeight } from "./place.ts";
-
-/**
- * Default `max_shard_size` of `save_pretrained` in 2022 ("10GB"): the most of the checkpoint that a rank held at one
- * time where it read file by file.
- */
-const MAX_SHARD_BYTES = 10e9;
 
 /** Parts into which DeepSpeed saves the layers of one rank (`num_partitions` of replace_module.py). */
 const SAVED_PARTITIONS = 8;
@@ -63,7 +57,7 @@ function loadByFile(
   const others = layout.weights.filter(({ layer }) => layer === undefined);
   const fileBytes = spec.checkpoint === "presharded"
     ? Math.max(sum(layers, "bytes") / SAVED_PARTITIONS, sum(others, "bytes"))
-    : Math.min(layout.wholeBytes, MAX_SHARD_BYTES);
+    : Math.min(layout.wholeBytes, MAX_FILE_BYTES);
   const file = host.tensor("checkpoint file", fileBytes, "weights");
   for (const { name, bytes } of layout.weights) {
     if (bytes > 0) device.tensor(name, bytes, "weights");

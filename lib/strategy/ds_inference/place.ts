@@ -9,8 +9,9 @@ import {
 import type { DsInferenceSpec } from "../../language/pipeline.ts";
 import { namedParameters } from "../../model/module.ts";
 import { elements } from "../../trace/trace.ts";
-import { tensorParallelElements } from "../parallel.ts";
-import { DTYPE_BYTES, type StrategyContext } from "../strategy.ts";
+import { tensorParallelElements, weightElementBytes } from "../parallel.ts";
+import { quantizationProblems } from "../quantization.ts";
+import type { StrategyContext } from "../strategy.ts";
 
 /** One parameter of the model, and what a rank keeps of it. */
 export interface ShardedWeight {
@@ -61,7 +62,7 @@ function problems(spec: DsInferenceSpec, context: StrategyContext, ranks: number
   const available = hardware.deviceCount * hardware.nodes;
   const at = { path: ["tensorParallel"] };
   const kernels = { path: ["kernelInject"] };
-  const found: Diagnostic[] = [];
+  const found: Diagnostic[] = [...quantizationProblems(spec, context)];
   if (ranks > available) found.push(tooManyRanks({ ranks, available }, at));
   if (shape.heads % ranks !== 0 || shape.kvHeads % ranks !== 0) {
     found.push(headsNotDivisible({ heads: shape.heads, ranks, available }, at));
@@ -81,13 +82,13 @@ function shardedWeights(
   ranks: number,
   lmHeadSplit: boolean,
 ): ShardedWeight[] {
-  const elementBytes = DTYPE_BYTES[spec.dtype];
   let layer = 0;
   return [...namedParameters(root)].map((named) => {
     const { name, parameter } = named;
     const all = elements(parameter.shape);
     // named_parameters() goes through the layers in order.
     if (layer + 1 < shape.layers && name.startsWith(`${family.blockName(layer + 1)}.`)) layer += 1;
+    const elementBytes = weightElementBytes(named, spec.dtype);
     const isTied = parameter.tiedTo !== undefined;
     const isCutHead = name === "lm_head.weight" && lmHeadSplit;
     const held = isCutHead ? all / ranks : isTied ? 0 : tensorParallelElements(named, ranks);

@@ -3,11 +3,12 @@ import { memoryCalibration } from "../../catalog/calibration.ts";
 import type { DsInferenceSpec } from "../../language/pipeline.ts";
 import type { Execution } from "../../model/family.ts";
 import { traceGenerate } from "../../model/generate.ts";
+import { runtimeOf } from "../../model/runtime.ts";
 import type { TraceSink } from "../../trace/trace.ts";
 import { beginningWith, plainExecution } from "../execution.ts";
 import { generationOf } from "../generation.ts";
 import { traceHostKernels, traceStart } from "../start.ts";
-import { DTYPE_BYTES, type StrategyContext, type Workload } from "../strategy.ts";
+import type { StrategyContext, Workload } from "../strategy.ts";
 import { DEFAULT_MAX_OUT_TOKENS, workspaceBytes } from "./kernels.ts";
 import { traceLoad } from "./load.ts";
 import { traceSharedBuffers } from "./shared_buffers.ts";
@@ -76,7 +77,7 @@ function traceWorkspace(
     ...shape,
     ranks,
     batchSize,
-    elementBytes: DTYPE_BYTES[spec.dtype],
+    elementBytes: runtimeOf(spec, hardware.device, stack).elementBytes,
     maxOutTokens: spec.maxOutTokens ?? DEFAULT_MAX_OUT_TOKENS,
     externalCache: family.modelTypes.includes("bloom"),
     freeBytes: memoryBytes === null ? null : Math.max(0, memoryBytes - held),

@@ -6,12 +6,9 @@
 import type { DsZeroSpec } from "../../language/pipeline.ts";
 import { Tape } from "../../trace/tape.ts";
 import { HOST, type TraceSink } from "../../trace/trace.ts";
-import { isMapped } from "../mapped.ts";
+import { isMapped, MAX_FILE_BYTES } from "../mapped.ts";
 import type { StrategyContext } from "../strategy.ts";
 import type { ZeroLayout, ZeroWeight } from "./place.ts";
-
-/** Default `max_shard_size` of `save_pretrained` in 2022: the most of the checkpoint that is read at one time. */
-const MAX_SHARD_BYTES = 10e9;
 
 /** Writes the load phase of rank 0. */
 export function traceLoad(
@@ -105,7 +102,7 @@ function openFile(
   tape: Tape,
 ): number | undefined {
   if (!isMapped(spec.dtype, context)) {
-    return tape.tensor("checkpoint file", Math.min(wholeBytes, MAX_SHARD_BYTES), "weights");
+    return tape.tensor("checkpoint file", Math.min(wholeBytes, MAX_FILE_BYTES), "weights");
   }
   const isCpu = context.hardware.device.type === "cpu";
   return isCpu ? tape.tensor("checkpoint (mapped)", wholeBytes, "weights") : undefined;

@@ -5,6 +5,7 @@ import type { DsZeroSpec } from "../../language/pipeline.ts";
 import { namedParameters } from "../../model/module.ts";
 import { elements } from "../../trace/trace.ts";
 import { zeroPartitionElements } from "../parallel.ts";
+import { quantizationProblems } from "../quantization.ts";
 import { DTYPE_BYTES, type StrategyContext } from "../strategy.ts";
 import { type ZeroSettings, zeroSettings } from "./config.ts";
 import type { LiveParameter } from "./coordinator.ts";
@@ -31,7 +32,7 @@ export interface ZeroLayout {
 /** Partitions the weights for one rank; the ranks are alike. */
 export function placeZero(spec: DsZeroSpec, context: StrategyContext): Outcome<ZeroLayout> {
   const { hardware, shape } = context;
-  const diagnostics: Diagnostic[] = [];
+  const diagnostics: Diagnostic[] = [...quantizationProblems(spec, context)];
   if (spec.offload !== "none" && hardware.device.type === "cpu") {
     diagnostics.push(offloadOnCpu({ offload: spec.offload }, { path: ["offload"] }));
   }

@@ -1,4 +1,5 @@
 /** What a generation under ZeRO-Inference does on one rank: gather a layer, run it, drop it, for every layer. */
+import { memoryCalibration } from "../../catalog/calibration.ts";
 import type { DsZeroSpec } from "../../language/pipeline.ts";
 import type { Execution } from "../../model/family.ts";
 import { traceGenerate } from "../../model/generate.ts";
@@ -27,10 +28,29 @@ export function traceZero(
     context.family,
     context.shape,
     generationOf(spec, context, workload, 1),
-    beginningWith(() => traceHostKernels(context, sink), hooks.execution),
+    beginningWith(() => {
+      traceHostKernels(context, sink);
+      traceUnidentified(context, layout, sink);
+    }, hooks.execution),
     sink,
   );
   hooks.end();
+}
+
+/** A fitted constant where the mechanisms above do not explain a published cell. */
+function traceUnidentified(
+  { behaviours, stack, hardware }: StrategyContext,
+  { ranks }: ZeroLayout,
+  sink: TraceSink,
+): void {
+  if (ranks === 1 || hardware.device.type === "cpu" || !behaviours.has("zero-holds-more")) return;
+  sink.allocate({
+    device: 0,
+    name: "not identified (fitted)",
+    category: "communication",
+    bytes: memoryCalibration(stack).zeroUnidentifiedBytes,
+    outside: true,
+  });
 }
 
 /** The module hooks of stage 3: parameters are gathered before a module runs and may be released after it. */
