@@ -92,6 +92,8 @@ export class DeviceReplay {
       if (isLoading && pass.phase === "prefill") {
         isLoading = false;
         loadPeakAllocatedBytes = allocator.peakAllocatedBytes;
+        // Cells are measured from an empty cache, so that none depends on what ran before it.
+        allocator.emptyCache();
         allocator.resetPeaks();
       }
       sizes.evaluate(batch, step, values);

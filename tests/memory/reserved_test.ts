@@ -25,6 +25,7 @@ function direct(
     beginPhase(phase) {
       if (phase !== "prefill" || failed) return;
       loadPeakAllocatedBytes = allocator.peakAllocatedBytes;
+      allocator.emptyCache();
       allocator.resetPeaks();
     },
     allocate(tensor) {
