@@ -121,7 +121,10 @@ function modules(shape: LlamaShape): Module {
         Array.from({ length: layers }, (_, index) => block(index, shape, name)),
       ),
       rmsNorm("norm", hiddenSize, `${name}RMSNorm`),
-      container("rotary_emb", `${name}RotaryEmbedding`, []),
+      {
+        ...container("rotary_emb", `${name}RotaryEmbedding`, []),
+        buffers: [{ name: "inv_freq", shape: [Math.floor(shape.headDim / 2)] }],
+      },
     ]),
     linear("lm_head", hiddenSize, vocabSize, {
       bias: false,

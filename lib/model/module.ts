@@ -18,6 +18,8 @@ export interface Module {
   /** Class of the real module, which `no_split_module_classes` names. */
   readonly className: string;
   readonly parameters: readonly Parameter[];
+  /** Tensors that are no parameters: a device map counts and places them too. */
+  readonly buffers?: readonly Parameter[];
   readonly children: readonly Module[];
   readonly parallel?: Parallel;
 }

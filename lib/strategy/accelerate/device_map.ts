@@ -2,7 +2,7 @@
  * The device map that accelerate computes: `get_balanced_memory` and `infer_auto_device_map` of
  * `accelerate/utils/modeling.py` (1.15.0), over a module tree instead of a real model. Sizes are in bytes.
  */
-import { type Module, namedParameters } from "../../model/module.ts";
+import { type Module, namedParameters, type Parameter } from "../../model/module.ts";
 import { elements } from "../../trace/trace.ts";
 
 /** A device index, `cpu` or `disk`. */
@@ -23,16 +23,26 @@ interface Entry {
 /** Bytes of every module and parameter by full name, the root being "". */
 function moduleSizes(root: Module, elementBytes: number): Map<string, number> {
   const sizes = new Map<string, number>();
-  for (const { name, parameter } of namedParameters(root)) {
-    // compute_module_sizes walks named_parameters(), which lists a shared parameter once.
-    const bytes = parameter.tiedTo === undefined ? elements(parameter.shape) * elementBytes : 0;
+  function add(name: string, bytes: number): void {
     const parts = name.split(".");
     for (let depth = 0; depth <= parts.length; depth++) {
       const prefix = parts.slice(0, depth).join(".");
       sizes.set(prefix, (sizes.get(prefix) ?? 0) + bytes);
     }
   }
+  for (const { name, parameter } of namedParameters(root)) {
+    // compute_module_sizes walks named_parameters(), which lists a shared parameter once.
+    add(name, parameter.tiedTo === undefined ? elements(parameter.shape) * elementBytes : 0);
+  }
+  // A buffer of float32 counts as what it would be in a smaller dtype.
+  for (const { name, shape } of namedBuffers(root)) add(name, elements(shape) * elementBytes);
   return sizes;
+}
+
+/** Buffers by full name. */
+function* namedBuffers(module: Module, prefix = ""): Generator<Parameter> {
+  for (const buffer of module.buffers ?? []) yield { ...buffer, name: prefix + buffer.name };
+  for (const child of module.children) yield* namedBuffers(child, `${prefix}${child.name}.`);
 }
 
 function children(entry: Entry): Entry[] {
@@ -117,7 +127,8 @@ function leafModules(entry: Entry): string[] {
   const { name, module } = entry;
   if (module === undefined) return [];
   if (module.children.length > 0) return children(entry).flatMap(leafModules);
-  return module.parameters.some(({ tiedTo }) => tiedTo === undefined) ? [name] : [];
+  const tensors = [...module.parameters, ...module.buffers ?? []];
+  return tensors.some(({ tiedTo }) => tiedTo === undefined) ? [name] : [];
 }
 
 /** Size of the first module of each class that must not be split. */

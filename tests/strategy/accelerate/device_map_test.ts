@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { bloom } from "../../../lib/model/bloom.ts";
+import { findFamily } from "../../../lib/model/registry.ts";
 import { container, linear, type Module, namedParameters } from "../../../lib/model/module.ts";
 import {
   balancedMemory,
@@ -9,10 +9,18 @@ import {
   type Place,
   placeOf,
 } from "../../../lib/strategy/accelerate/device_map.ts";
-import { bloomShape } from "../../model/shapes.ts";
 import fixture from "../fixtures/device_maps.json" with { type: "json" };
 
-const SHAPES: Readonly<Record<string, Readonly<Record<string, number>>>> = fixture.shapes;
+const SHAPES: Readonly<Record<string, Readonly<Record<string, unknown>>>> = fixture.shapes;
+
+/** The module tree of a shape of the fixture, and what of it is never split. */
+function modelOf(name: string): { root: Module; noSplitClasses: readonly string[] } {
+  const config = { model_type: "bloom", ...SHAPES[name] };
+  const family = findFamily(config.model_type);
+  const shape = family?.shape(config).value;
+  assert.ok(family && shape, name);
+  return { root: family.modules(shape), noSplitClasses: family.noSplitClasses };
+}
 
 /** `{"0": 10, "cpu": 20}` as a map with numbers for devices. */
 function placesOf(record: Readonly<Record<string, number>>): Map<Place, number> {
@@ -32,9 +40,8 @@ for (const { shape, dtype, deviceMap, maxMemory, balanced, map } of fixture.case
   const caps = Object.entries(maxMemory).map(([place, bytes]) => `${place}: ${bytes / 1e6} MB`);
   const name = `${deviceMap} of ${shape} in ${dtype} with ${caps.join(", ")}`;
   Deno.test(`accelerate ${fixture.versions.accelerate} agrees on ${name}`, () => {
-    const root = bloom.modules(bloomShape(SHAPES[shape] ?? {}));
+    const { root, noSplitClasses } = modelOf(shape);
     const elementBytes = dtype === "float32" ? 4 : 2;
-    const { noSplitClasses } = bloom;
     let memory: MaxMemory = placesOf(maxMemory);
     if (deviceMap !== "sequential") {
       const lowZero = deviceMap === "balanced_low_0";
