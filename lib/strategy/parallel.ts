@@ -4,19 +4,34 @@ import type { NamedParameter } from "../model/module.ts";
 import { elements } from "../trace/trace.ts";
 import { DTYPE_BYTES } from "./strategy.ts";
 
+/** How dimensions are cut that are not made of heads. */
+export interface Cut {
+  readonly ranks: number;
+  /** The MLP and the head are cut in multiples of this: `tp_grain_size`. */
+  readonly grain: number;
+}
+
 /**
- * Elements of a parameter on one of `ranks` tensor-parallel ranks. DeepSpeed's AutoTP cuts a column-parallel
- * layer by its outputs, bias included, and a row-parallel one by its inputs, whose bias every rank keeps
- * (`deepspeed/module_inject/layers.py`).
+ * Elements of a parameter on the first of the tensor-parallel ranks, which has the most. DeepSpeed's AutoTP cuts a
+ * column-parallel layer by its outputs, bias included, and a row-parallel one by its inputs, whose bias every rank keeps
+ * (`deepspeed/module_inject/layers.py`). Attention is cut by heads, which the ranks divide.
  */
-export function tensorParallelElements(
-  { module, parameter }: NamedParameter,
-  ranks: number,
-): number {
-  const all = elements(parameter.shape);
-  if (module.parallel === "column") return all / ranks;
-  if (module.parallel === "row" && parameter.name === "weight") return all / ranks;
-  return all;
+export function tensorParallelElements(named: NamedParameter, { ranks, grain }: Cut): number {
+  const { name, module, parameter } = named;
+  const { shape } = parameter;
+  const isRow = module.parallel === "row";
+  if (module.parallel === undefined || isRow && parameter.name !== "weight") return elements(shape);
+  const size = shape[isRow ? 1 : 0] ?? 1;
+  const part = name.includes("mlp.") ? cutSize(size, { ranks, grain }) : size / ranks;
+  return elements(shape) / size * part;
+}
+
+/** The part of the first rank: whole grains, one more than others where they do not come out even. */
+export function cutSize(size: number, { ranks, grain }: Cut): number {
+  if (size < grain) return Math.ceil(size / ranks);
+  const grains = Math.floor(size / grain);
+  // What is less than a grain goes to the last rank.
+  return ranks === 1 ? size : Math.ceil(grains / ranks) * grain;
 }
 
 /** Elements of a parameter in one ZeRO-3 partition: an equal part, padded to whole elements. */

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { strategyContext } from "./contexts.ts";
 import { container, layerNorm, linear, namedParameters } from "../../lib/model/module.ts";
 import {
+  cutSize,
   tensorParallelElements,
   weightElementBytes,
   zeroPartitionElements,
@@ -18,14 +19,24 @@ function perParameter(count: (named: Parameters<typeof zeroPartitionElements>[0]
 }
 
 Deno.test("a column layer is cut whole, a row layer but for its bias, the rest is kept", () => {
-  assert.deepEqual(perParameter((named) => tensorParallelElements(named, 4)), {
-    "up.weight": 8 * 32 / 4,
-    "up.bias": 32 / 4,
-    "down.weight": 32 * 8 / 4,
-    "down.bias": 8,
-    "norm.weight": 7,
-    "norm.bias": 7,
-  });
+  assert.deepEqual(
+    perParameter((named) => tensorParallelElements(named, { ranks: 4, grain: 64 })),
+    {
+      "up.weight": 8 * 32 / 4,
+      "up.bias": 32 / 4,
+      "down.weight": 32 * 8 / 4,
+      "down.bias": 8,
+      "norm.weight": 7,
+      "norm.bias": 7,
+    },
+  );
+});
+
+Deno.test("sizes are cut in whole grains, and the first rank has one more where they are not even", () => {
+  const cut = (size: number, ranks: number, grain: number) => cutSize(size, { ranks, grain });
+  assert.deepEqual([cut(256, 2, 64), cut(96, 2, 64), cut(320, 4, 64)], [128, 64, 128]);
+  assert.deepEqual([cut(64, 2, 64), cut(50, 4, 64), cut(200, 1, 64)], [64, 13, 200]);
+  assert.equal(cut(96, 2, 1), 48);
 });
 
 Deno.test("ZeRO cuts every parameter in equal parts of whole elements", () => {

@@ -82,9 +82,9 @@ function construct(layout: DsInferenceLayout, device: Tape): Map<string, number>
 
 /** Each part is copied out of its parameter, which is freed before the next one is cut. */
 function cutLayers(layout: DsInferenceLayout, device: Tape, whole: Map<string, number>): void {
-  for (const { name, bytes, wholeBytes } of layout.weights) {
+  for (const { name, bytes, wholeBytes, isTied } of layout.weights) {
     const handle = whole.get(name);
-    if (bytes === 0 || bytes === wholeBytes) continue;
+    if (bytes === 0 || bytes === wholeBytes && !isTied) continue;
     device.tensor(name, bytes, "weights");
     if (handle !== undefined) device.free(handle);
   }
@@ -96,8 +96,8 @@ function cutLayers(layout: DsInferenceLayout, device: Tape, whole: Map<string, n
  */
 function loadOnCpu(layout: DsInferenceLayout, device: Tape): void {
   device.tensor("model as loaded", layout.wholeBytes, "weights");
-  for (const { name, bytes, wholeBytes } of layout.weights) {
-    if (bytes !== 0 && bytes !== wholeBytes) device.tensor(name, bytes, "weights");
+  for (const { name, bytes, wholeBytes, isTied } of layout.weights) {
+    if (bytes !== 0 && (bytes !== wholeBytes || isTied)) device.tensor(name, bytes, "weights");
   }
 }
 

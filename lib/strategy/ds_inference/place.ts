@@ -9,7 +9,7 @@ import {
 import type { DsInferenceSpec } from "../../language/pipeline.ts";
 import { namedParameters } from "../../model/module.ts";
 import { elements } from "../../trace/trace.ts";
-import { tensorParallelElements, weightElementBytes } from "../parallel.ts";
+import { cutSize, tensorParallelElements, weightElementBytes } from "../parallel.ts";
 import { quantizationProblems } from "../quantization.ts";
 import type { StrategyContext } from "../strategy.ts";
 
@@ -36,7 +36,10 @@ export interface DsInferenceLayout {
   readonly lmHeadSplit: boolean;
 }
 
-/** Cuts the weights for one rank; the ranks are alike. */
+/** Default of `tp_grain_size` (deepspeed/inference/config.py). */
+const TENSOR_PARALLEL_GRAIN = 64;
+
+/** Cuts the weights for one rank; where they are not alike, for the one that holds most. */
 export function placeDsInference(
   spec: DsInferenceSpec,
   context: StrategyContext,
@@ -78,10 +81,12 @@ function problems(spec: DsInferenceSpec, context: StrategyContext, ranks: number
 
 function shardedWeights(
   spec: DsInferenceSpec,
-  { root, shape, family }: StrategyContext,
+  { root, shape, family, behaviours }: StrategyContext,
   ranks: number,
   lmHeadSplit: boolean,
 ): ShardedWeight[] {
+  const hasGrain = !spec.kernelInject && behaviours.has("tensor-parallel-grain");
+  const cut = { ranks, grain: hasGrain ? TENSOR_PARALLEL_GRAIN : 1 };
   let layer = 0;
   return [...namedParameters(root)].map((named) => {
     const { name, parameter } = named;
@@ -91,7 +96,11 @@ function shardedWeights(
     const elementBytes = weightElementBytes(named, spec.dtype);
     const isTied = parameter.tiedTo !== undefined;
     const isCutHead = name === "lm_head.weight" && lmHeadSplit;
-    const held = isCutHead ? all / ranks : isTied ? 0 : tensorParallelElements(named, ranks);
+    const held = isCutHead
+      ? all / shape.hiddenSize * cutSize(shape.hiddenSize, cut)
+      : isTied
+      ? 0
+      : tensorParallelElements(named, cut);
     return {
       name,
       wholeBytes: all * elementBytes,
