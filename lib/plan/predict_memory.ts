@@ -172,7 +172,7 @@ function readHosts(
   const isCpu = hardware.device.type === "cpu";
   const nodes = [...new Set(placement.devices.map(({ node }) => node))];
   const perRankBytes = isCpu
-    ? residentBytes(memory.peak(0), placement, context) + memory.peak(HOST).bytes
+    ? residentBytes(memory, placement, context) + memory.peak(HOST).bytes
     : memory.peak(HOST).bytes;
   const pinnedBytes = memory.peakOf(HOST, "workspace") +
     (placement.pinsWeights ? memory.peakOf(HOST, "weights") : 0);
@@ -190,11 +190,14 @@ function readHosts(
   });
 }
 
+/** Private memory of the fullest moment: of what the device holds, all but the pages of mapped files. */
 function residentBytes(
-  { bytes }: Peak,
+  memory: Parameters<typeof readHosts>[0],
   { mappedBytes }: Placement,
   { stack, use }: StrategyContext,
 ): number {
   const { cpuBaseBytes, cpuBaseResidentBytes } = memoryCalibration(stack);
-  return bytes - cpuBaseBytes[use] + cpuBaseResidentBytes[use] - mappedBytes;
+  const loading = memory.peak(0, ["start", "load"]).bytes - mappedBytes.loading;
+  const generating = memory.peak(0, AFTER_LOADING).bytes - mappedBytes.generating;
+  return Math.max(loading, generating) - cpuBaseBytes[use] + cpuBaseResidentBytes[use];
 }

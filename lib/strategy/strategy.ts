@@ -66,7 +66,7 @@ export interface Placement {
    * Bytes of one process that are pages of the checkpoint's files: a cpu device counts them, the private memory of
    * the host does not.
    */
-  readonly mappedBytes: number;
+  readonly mappedBytes: { readonly loading: number; readonly generating: number };
   /** Whether weights that are kept on the host are in pinned memory. */
   readonly pinsWeights: boolean;
   /**

@@ -1,6 +1,6 @@
 /** Hugging Face Accelerate: `device_map` inference in one process. */
 import type { AccelerateSpec } from "../../language/pipeline.ts";
-import { isMapped } from "../mapped.ts";
+import { mappedBytes } from "../mapped.ts";
 import type { Placement, Strategy } from "../strategy.ts";
 import { launchAccelerate } from "./launch.ts";
 import { placeAccelerate } from "./place.ts";
@@ -17,9 +17,7 @@ export const accelerate: Strategy<AccelerateSpec> = {
       streams: 1,
       devices: usedDevices(context).map((index) => ({ index, node: 0, traced: index })),
       checkpointReadBytes: wholeBytes,
-      mappedBytes: isMapped(spec.dtype, context) && context.hardware.device.type === "cpu"
-        ? wholeBytes
-        : 0,
+      mappedBytes: mappedBytes(spec.dtype, context, wholeBytes),
       pinsWeights: false,
       trace: (workload, sink) => traceAccelerate(spec, context, layout, workload, sink),
     };

@@ -1,7 +1,7 @@
 /** DeepSpeed-Inference: `init_inference` with tensor parallelism. */
 import type { DsInferenceSpec } from "../../language/pipeline.ts";
 import type { Placement, Strategy } from "../strategy.ts";
-import { isMapped } from "../mapped.ts";
+import { mappedBytes } from "../mapped.ts";
 import { symmetricDevices } from "../start.ts";
 import { launchDsInference } from "./launch.ts";
 import { checkpointReadBytes } from "./load.ts";
@@ -18,9 +18,7 @@ export const dsInference: Strategy<DsInferenceSpec> = {
       streams: 1,
       devices: symmetricDevices(layout.ranks, context),
       checkpointReadBytes: checkpointReadBytes(spec, layout),
-      mappedBytes: isMapped(spec.dtype, context) && context.hardware.device.type === "cpu"
-        ? layout.wholeBytes
-        : 0,
+      mappedBytes: mappedBytes(spec.dtype, context, layout.wholeBytes),
       pinsWeights: false,
       // The fused kernels share one workspace, made at the first pass for its batch.
       servesOneCell: spec.kernelInject,

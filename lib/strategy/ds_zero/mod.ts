@@ -1,5 +1,6 @@
 /** DeepSpeed ZeRO-Inference: stage 3, parameters gathered layer by layer. */
 import type { DsZeroSpec } from "../../language/pipeline.ts";
+import { mappedBytes } from "../mapped.ts";
 import { symmetricDevices } from "../start.ts";
 import type { Placement, Strategy } from "../strategy.ts";
 import { launchZero } from "./launch.ts";
@@ -16,7 +17,7 @@ export const dsZero: Strategy<DsZeroSpec> = {
       streams: layout.ranks,
       devices: symmetricDevices(layout.ranks, context),
       checkpointReadBytes: layout.wholeBytes * layout.ranks,
-      mappedBytes: 0,
+      mappedBytes: mappedBytes(spec.dtype, context, layout.wholeBytes),
       pinsWeights: spec.offload === "cpu" && spec.pinMemory,
       trace: (workload, sink) => traceZero(spec, context, layout, workload, sink),
     };
