@@ -47,6 +47,8 @@ export type {
   ValuePath,
 } from "./lib/diagnostics/diagnostic.ts";
 export type { FileReader, FileStat } from "./lib/catalog/files.ts";
+export type { Conditions, GpuCondition } from "./lib/run/conditions.ts";
+export type { SessionConditions } from "./lib/run/journal_records.ts";
 export type { ParsedPipeline } from "./lib/language/compile.ts";
 export type * from "./lib/language/pipeline.ts";
 export type { Places } from "./lib/language/places.ts";

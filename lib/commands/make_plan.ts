@@ -29,16 +29,20 @@ export interface PlanOptions {
   readonly python?: string;
   /** Versions by package; beat the pipeline's stack. */
   readonly stackVersions?: Readonly<Record<string, string>>;
-  /** Speed constants to use instead of those that ship for their kind of device. */
-  readonly calibration?: CalibrationFile;
   /** Search the largest batch of every configuration; costs about as much as the plan. @default {true} */
   readonly findLargestBatch?: boolean;
+}
+
+/** What the command line may tell beside: parts of the catalog, which are no part of the public API. */
+export interface PlanSources extends PlanOptions {
+  /** Speed constants to use instead of those that ship for their kind of device. */
+  readonly calibration?: CalibrationFile;
 }
 
 /** Compiles what was read; the disk answers and paths start at the pipeline file where nothing else is said. */
 export async function makePlan(
   input: PipelineInput,
-  options: PlanOptions = {},
+  options: PlanSources = {},
 ): Promise<PlanOutcome> {
   const { parsed, text, path } = input;
   if (parsed === undefined || text === undefined) return { diagnostics: input.diagnostics };
@@ -53,7 +57,7 @@ export async function makePlan(
 }
 
 /** What planning needs from outside. */
-export function planContext(path: string, options: PlanOptions = {}): PlanContext {
+export function planContext(path: string, options: PlanSources = {}): PlanContext {
   return {
     files: diskReader,
     baseDirectory: resolve(dirname(path)),

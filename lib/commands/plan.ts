@@ -3,7 +3,7 @@ import { renderJson, renderPlan } from "../report/render.ts";
 import { readCalibration } from "./calibration_file.ts";
 import { talkDiagnostics } from "./failures.ts";
 import { type PipelineInput, readPipeline, sourceOf } from "./input.ts";
-import { makePlan, type PlanOptions } from "./make_plan.ts";
+import { makePlan, type PlanSources } from "./make_plan.ts";
 import { putOut, writeFile } from "./output.ts";
 import { EXIT, type OutputSettings } from "./settings.ts";
 
@@ -41,7 +41,7 @@ export async function planCommand(settings: PlanSettings): Promise<number> {
 async function planOptions(
   { parsed }: PipelineInput,
   { stack, python, calibration }: PlanSettings,
-): Promise<PlanOptions> {
+): Promise<PlanSources> {
   const interpreter = {
     ...(python === undefined ? {} : { python }),
     ...(calibration === undefined ? {} : { calibration: readCalibration(calibration) }),

@@ -10,7 +10,7 @@ import { renderMarkdown, renderText } from "../report/document.ts";
 import { renderJson, renderJsonLines } from "../report/render.ts";
 import { readMeasured } from "./measured_input.ts";
 import { readCalibration } from "./calibration_file.ts";
-import { planContext, type PlanOptions } from "./make_plan.ts";
+import { planContext, type PlanSources } from "./make_plan.ts";
 import { putOut } from "./output.ts";
 import { EXIT, type OutputSettings } from "./settings.ts";
 
@@ -53,7 +53,7 @@ export function validateCommand(settings: ValidateSettings): number {
 /** Predicts the cells of every set anew, and compares. */
 export function validateSets(
   sets: readonly MeasuredSet[],
-  options: Pick<PlanOptions, "calibration"> = {},
+  options: Pick<PlanSources, "calibration"> = {},
 ): Validation {
   const comparisons: Comparison[] = [];
   const verdicts: VerdictComparison[] = [];

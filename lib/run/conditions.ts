@@ -5,16 +5,21 @@ import os from "node:os";
 export interface Conditions {
   /** Part of all cores that was busy, 0 to 1; null where the system does not tell. */
   readonly busyCpuFraction: number | null;
+  /** The GPUs that the session uses. */
   readonly gpus: readonly GpuCondition[];
 }
 
 /** The state of one GPU, as `nvidia-smi` tells. */
 export interface GpuCondition {
+  /** In the order of the bus. */
   readonly index: number;
+  /** Part of the time in which a kernel ran. */
   readonly utilizationPercent: number;
   /** Held by processes that were there before. */
   readonly usedBytes: number;
+  /** Clock of the multiprocessors. */
   readonly smClockMhz: number;
+  /** The highest that it can have. */
   readonly maxSmClockMhz: number;
   /** Why the clock is below its maximum, as a bit mask of NVML; 0 and 1 (idle) are nothing. */
   readonly throttleReasons: number;

@@ -64,7 +64,9 @@ export type RecordOf<K extends JournalRecord["record"]> = Extract<JournalRecord,
 
 /** What else the host was doing when a session was launched. */
 export interface SessionConditions {
+  /** Session of the plan. */
   readonly sessionId: string;
+  /** What the host was doing meanwhile. */
   readonly conditions: Conditions;
 }
 
