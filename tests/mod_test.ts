@@ -103,3 +103,11 @@ Deno.test("run() launches nothing where the hardware is missing, and says so", a
     else Deno.env.set("CUDA_VISIBLE_DEVICES", hidden);
   }
 });
+
+Deno.test("everything that is public is documented", async () => {
+  const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["doc", "--lint", "--quiet", new URL("../mod.ts", import.meta.url).pathname],
+    env: { NO_COLOR: "1" },
+  }).output();
+  assert.equal(code, 0, new TextDecoder().decode(stderr));
+});
