@@ -1,4 +1,5 @@
 /** Where accelerate puts the weights: one process, modules spread over devices by a device map. */
+import { memoryCalibration } from "../../catalog/calibration.ts";
 import { type Diagnostic, hasErrors, type Outcome } from "../../diagnostics/diagnostic.ts";
 import {
   modulesWithoutDevice,
@@ -120,17 +121,22 @@ function readPlace(place: string | number): Place {
   return Number(String(place).replace(/^cuda:/, ""));
 }
 
-/** `get_max_memory`: what the user says, else all of each GPU and the host's memory. */
+/** `get_max_memory`: what the user says, else what is free of each GPU, and the host's memory. */
 function maxMemory(spec: AccelerateSpec, context: StrategyContext): MaxMemory {
-  const { hardware, deviceCapacityBytes } = context;
+  const { hardware, stack } = context;
   if (spec.maxMemory !== undefined) {
     return new Map(
       Object.entries(spec.maxMemory).map(([place, bytes]) => [readPlace(place), bytes]),
     );
   }
+  // What the driver has free when a context is there: a cap on PyTorch's allocator does not show in it.
+  const { memoryBytes } = hardware.device;
+  const free = memoryBytes === null
+    ? Infinity
+    : Math.max(0, memoryBytes - memoryCalibration(stack).cudaContextBytes);
   const gpus = Array.from(
     { length: hardware.deviceCount },
-    (_, index): [Place, number] => [index, deviceCapacityBytes ?? Infinity],
+    (_, index): [Place, number] => [index, free],
   );
   return new Map([...gpus, ["cpu", hardware.memoryBytes ?? Infinity]]);
 }
