@@ -6,7 +6,7 @@ import { suggest } from "../diagnostics/suggest.ts";
 import type { Plan } from "../plan/plan.ts";
 import { oomAgreement } from "../report/agreement.ts";
 import { renderLimits } from "../report/limits_view.ts";
-import { progressLine } from "../report/progress.ts";
+import { firstEvent, jsonEvent } from "../report/json_events.ts";
 import { renderResults } from "../report/render.ts";
 import { isFailure } from "../report/results_view.ts";
 import type { Rerun } from "../run/decide.ts";
@@ -14,6 +14,7 @@ import type { Results } from "../run/results.ts";
 import { run, type RunOptions } from "../run/run.ts";
 import { talkDiagnostics } from "./failures.ts";
 import { type Interrupt, listenForSignals } from "./interrupt.ts";
+import { type Display, lineDisplay, liveDisplay } from "./live.ts";
 import { putOut } from "./output.ts";
 import { EXIT, type OutputSettings } from "./settings.ts";
 
@@ -21,6 +22,8 @@ import { EXIT, type OutputSettings } from "./settings.ts";
 export interface ExecuteSettings extends OutputSettings {
   /** Exit 1 when a prediction of OOM was wrong. */
   readonly failOnMismatch: boolean;
+  /** Print what happens as JSON lines on stdout, instead of the results. */
+  readonly json?: boolean;
   /** Most seconds of the whole run; what is left then can be resumed. */
   readonly timeLimitSeconds?: number;
   /** Most seconds of one session. */
@@ -38,18 +41,21 @@ export async function execute(
     onFirst: (name) => terminal.talk(`${name}: ending the session; once more to kill it`),
     ...(timeLimitSeconds === undefined ? {} : { limitSeconds: timeLimitSeconds }),
   });
+  const display = displayOf(plan, settings);
   try {
     const { value: results, diagnostics } = await run(plan, {
       ...options,
       ...(sessionTimeLimitSeconds === undefined ? {} : { sessionSeconds: sessionTimeLimitSeconds }),
       signal: interrupt.signal,
-      onProgress(progress) {
-        const line = progressLine(progress);
-        if (line !== undefined) terminal.talk(line);
-      },
+      onProgress: (progress) => display.show(progress),
     });
+    display.close();
     talkDiagnostics(diagnostics, { terminal });
     if (results === undefined) return interrupt.exitCode() ?? EXIT.usage;
+    if (settings.json) {
+      terminal.write(JSON.stringify({ event: "results", folder: results.run.folder }));
+      return interrupt.exitCode() ?? exitCodeOf(results, settings);
+    }
     const { limits } = results;
     const text = limits === undefined
       ? renderResults(results, format)
@@ -59,8 +65,22 @@ export async function execute(
     if (results.run.interrupted) terminal.talk(goOn(results, interrupt));
     return interrupt.exitCode() ?? exitCodeOf(results, settings);
   } finally {
+    display.close();
     interrupt.close();
   }
+}
+
+/** Where what happens is shown: as JSON on stdout, live on a terminal, else line by line. */
+function displayOf(plan: Plan, { terminal, json }: ExecuteSettings): Display {
+  if (!json) return terminal.isLive ? liveDisplay(terminal, plan) : lineDisplay(terminal);
+  terminal.write(JSON.stringify(firstEvent()));
+  return {
+    show(progress) {
+      const event = jsonEvent(progress);
+      if (event !== undefined) terminal.write(JSON.stringify(event));
+    },
+    close() {},
+  };
 }
 
 /** What to type to get the rest. */

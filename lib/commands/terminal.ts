@@ -17,6 +17,8 @@ export interface Terminal {
   /** Progress, warnings, diagnostics; silent under `--quiet` unless told `always`. */
   talk(text: string, options?: { readonly always?: boolean }): void;
   readonly color: { readonly stdout: boolean; readonly stderr: boolean };
+  /** Whether what is said may be overwritten: a terminal that is neither dumb nor a CI's. */
+  readonly isLive: boolean;
   /** Width to wrap help at. */
   readonly columns: number;
 }
@@ -37,6 +39,8 @@ export function realTerminal(settings: TerminalSettings): Terminal {
       if (!settings.quiet || options?.always) writeAll(Deno.stderr, text);
     },
     color: { stdout: wanted(Deno.stdout), stderr: wanted(Deno.stderr) },
+    isLive: !settings.quiet && Deno.stderr.isTerminal() && environment("TERM") !== "dumb" &&
+      !environment("CI"),
     columns: columns(),
   };
 }
@@ -60,10 +64,13 @@ function environment(name: string): string | undefined {
   }
 }
 
+/** Where there is no terminal. */
+const NO_WIDTH = 100;
+
 function columns(): number {
   try {
-    return Deno.consoleSize().columns;
+    return Deno.consoleSize().columns || NO_WIDTH; // some pseudo-terminals say 0
   } catch {
-    return 100; // not a terminal
+    return NO_WIDTH;
   }
 }

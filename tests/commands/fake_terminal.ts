@@ -23,6 +23,7 @@ export async function say(...argv: readonly string[]): Promise<Said> {
         if (!quiet || options?.always) stderr += text.endsWith("\n") ? text : `${text}\n`;
       },
       color: { stdout: colored, stderr: colored },
+      isLive: false,
       columns: 100,
     };
   }

@@ -9,6 +9,7 @@ import { type Flags, given } from "./words.ts";
 export function executionOptions(declared: Command): Command {
   return declared
     .option("--rerun <what>", "run again what has a result: failed, all, or the id of a cell")
+    .option("--json", "print what happens as one JSON object a line, instead of the results")
     .addOption(
       new Option("--fail-on <condition>", "exit 1 when a prediction of OOM was wrong")
         .choices(["mismatch"]),
@@ -25,11 +26,12 @@ export function executionOptions(declared: Command): Command {
 
 /** What they come to. */
 export function execution(
-  { failOn, rerun, timeLimit: timeLimitSeconds, sessionTimeLimit: sessionTimeLimitSeconds }: Flags,
+  { failOn, rerun, json, timeLimit: timeLimitSeconds, sessionTimeLimit: sessionTimeLimitSeconds }:
+    Flags,
 ): Omit<ExecuteSettings, keyof OutputSettings> & { readonly rerun?: string } {
   return {
     failOnMismatch: failOn === "mismatch",
-    ...given({ rerun, timeLimitSeconds, sessionTimeLimitSeconds }),
+    ...given({ rerun, json, timeLimitSeconds, sessionTimeLimitSeconds }),
   };
 }
 

@@ -23,6 +23,7 @@ export interface Flags {
   rerun?: string;
   fresh?: boolean;
   findLimit?: boolean;
+  json?: boolean;
   timeLimit?: number;
   sessionTimeLimit?: number;
   failOn?: "mismatch";
