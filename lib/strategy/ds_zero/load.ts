@@ -102,7 +102,8 @@ function openFile(
   tape: Tape,
 ): number | undefined {
   if (!isMapped(spec.dtype, context)) {
-    return tape.tensor("checkpoint file", Math.min(wholeBytes, MAX_FILE_BYTES), "weights");
+    // Not a weight that stays, and not pinned as those may be.
+    return tape.tensor("checkpoint file", Math.min(wholeBytes, MAX_FILE_BYTES), "activation");
   }
   const isCpu = context.hardware.device.type === "cpu";
   return isCpu ? tape.tensor("checkpoint (mapped)", wholeBytes, "weights") : undefined;
