@@ -1,4 +1,4 @@
-/** `report RUN`: the tables of a run, from the folder that it wrote. */
+/** `report RUN`: the tables of a run, from the folder that it wrote; or what a log of another script says. */
 import { join } from "node:path";
 import { diskReader } from "../catalog/files.ts";
 import { readJsonObject, reasonOf } from "../catalog/json_file.ts";
@@ -6,6 +6,8 @@ import { DiagnosticError } from "../diagnostics/diagnostic.ts";
 import { notResults, runMissing, runWithoutResults } from "../diagnostics/messages/report.ts";
 import { renderResults } from "../report/render.ts";
 import type { ReportedResults } from "../report/results_shape.ts";
+import { renderStats } from "../report/stats_view.ts";
+import { parseStatsBlocks, type StatsBlock } from "../run/stats_block.ts";
 import { putOut } from "./output.ts";
 import { checkResults } from "./results_schema.ts";
 import { EXIT, type OutputSettings } from "./settings.ts";
@@ -27,8 +29,25 @@ export interface ReportSettings extends OutputSettings {
  * @throws DiagnosticError when the folder has no results that can be read (STW611 to STW613).
  */
 export function reportCommand(settings: ReportSettings): number {
+  const blocks = statsBlocksOf(settings.folder);
+  if (blocks.length > 0) {
+    putOut(renderStats(blocks, settings.format), settings);
+    return EXIT.done;
+  }
   putOut(renderResults(readResults(settings.folder), settings.format), settings);
   return EXIT.done;
+}
+
+/** The stats blocks of a log; none for a folder, for JSON, and for what is no log of such a script. */
+function statsBlocksOf(path: string): readonly StatsBlock[] {
+  if (path.endsWith(".json")) return [];
+  try {
+    const stat = diskReader.stat(path);
+    if (stat?.kind !== "file") return [];
+    return parseStatsBlocks(diskReader.readText(path));
+  } catch {
+    return []; // what is wrong with it is said when it is read as results
+  }
 }
 
 /** The results of a run, from its folder or their file. Throws a DiagnosticError where there are none. */
