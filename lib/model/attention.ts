@@ -36,6 +36,8 @@ export interface EagerOptions {
   readonly hasMask: boolean;
   /** Whether the scores are multiplied by a factor of their own. */
   readonly scales: boolean;
+  /** Whether the query is laid out by heads, as after a concatenation, and not by tokens. */
+  readonly byHeads?: boolean;
 }
 
 /** Merging batch and heads of [batch, heads, tokens, size] that is laid out by tokens copies unless one of them is 1. */
@@ -47,7 +49,7 @@ export function copiesToMerge({ batch, heads }: AttentionSizes, tokens: number):
 export function eagerAttention(
   torch: Torch,
   sizes: AttentionSizes,
-  { hasMask, scales }: EagerOptions,
+  { hasMask, scales, byHeads = false }: EagerOptions,
 ): Attended {
   const { batch, query, keys, heads, kvHeads, headDim } = sizes;
   const { elementBytes } = torch.runtime;
@@ -61,7 +63,7 @@ export function eagerAttention(
     : ["repeat_key", "repeat_value"].map((name) =>
       torch.elementwise(name, wideBytes, wideBytes * kvHeads / heads)
     );
-  const merged = copiesToMerge(sizes, query)
+  const merged = !byHeads && copiesToMerge(sizes, query)
     ? torch.elementwise("query", queryBytes, queryBytes)
     : undefined;
   let weights = torch.bmm("attention_scores", scoresBytes, queryBytes + wideBytes, flops);
@@ -80,7 +82,7 @@ export function eagerAttention(
 export function sdpaAttention(
   torch: Torch,
   sizes: AttentionSizes,
-  { hasMask }: Pick<EagerOptions, "hasMask">,
+  { hasMask, byHeads = false }: EagerOptions,
 ): Attended {
   const { batch, query, keys, heads, kvHeads, headDim } = sizes;
   const { elementBytes, deviceType } = torch.runtime;
@@ -94,13 +96,17 @@ export function sdpaAttention(
   // A boolean mask becomes numbers in the dtype of the query.
   const maskBytes = batch * query * keys * elementBytes;
   const bias = hasMask ? torch.elementwise("attn_bias", maskBytes, maskBytes) : undefined;
-  const output = torch.tensor("context", queryBytes);
+  let output = torch.tensor("context", queryBytes);
   const logsumexp = torch.tensor("logsumexp", batch * query * heads * 4);
   if (deviceType === "cpu") {
     torch.free(torch.tensor("flash.buffer", flashBufferBytes(sizes)));
   }
   torch.kernel("flash_attention", 2 * queryBytes + 2 * wideBytes, 4 * query * wideBytes);
   torch.free(logsumexp);
+  // The CPU kernel lays its result out as the query, the CUDA kernels by tokens.
+  if (byHeads && deviceType === "cpu" && query > 1 && heads > 1) {
+    output = torch.rebind(output, "context.contiguous", queryBytes);
+  }
   if (bias !== undefined) torch.free(bias);
   torch.free(...repeated);
   return { output, weights: undefined };

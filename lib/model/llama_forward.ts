@@ -4,43 +4,16 @@
 import { type AttentionSizes, attentionSizes, eagerAttention, sdpaAttention } from "./attention.ts";
 import type { Execution, ForwardPass, Logits } from "./family.ts";
 import { lastLogits } from "./head.ts";
+import { embed, project, rmsNorm } from "./layers.ts";
 import { updateCache } from "./kv_cache.ts";
 import type { LlamaShape } from "./llama.ts";
 import { causalMask } from "./masks.ts";
 import { applyRotary, rotaryTables } from "./rotary.ts";
-import type { Placed, ProductShape, Torch } from "./torch.ts";
+import type { Placed, Torch } from "./torch.ts";
 
 /** Full name of the module of one layer. */
 export function blockName(layer: number): string {
   return `model.layers.${layer}`;
-}
-
-/** A linear layer as a module of its own. */
-function project(
-  torch: Torch,
-  name: string,
-  product: ProductShape,
-  bias: boolean,
-  execution: Execution,
-): number {
-  execution.enter(name, product.rows * product.inputs * torch.runtime.elementBytes);
-  const short = name.slice(name.lastIndexOf(".") + 1);
-  const output = bias ? torch.linear(short, product) : torch.linearWithoutBias(short, product);
-  execution.leave(name);
-  return output;
-}
-
-function norm(
-  torch: Torch,
-  name: string,
-  rows: number,
-  size: number,
-  execution: Execution,
-): number {
-  execution.enter(name, rows * size * torch.runtime.elementBytes);
-  const output = torch.rmsNorm(name.slice(name.lastIndexOf(".") + 1), rows, size);
-  execution.leave(name);
-  return output;
 }
 
 /** LlamaAttention.forward; returns the probabilities too, which the layer holds until it ends. */
@@ -69,7 +42,7 @@ function attention(
       execution,
     );
     if (!shape.normalizesHeads || part === "v") return projected;
-    const normed = norm(
+    const normed = rmsNorm(
       torch,
       `${name}.${part}_norm`,
       rows * outputs / headDim,
@@ -136,9 +109,7 @@ export function forward(
   const rows = pass.batch * pass.query;
   const bytes = rows * shape.hiddenSize * torch.runtime.elementBytes;
   torch.device = execution.deviceOf("model.embed_tokens");
-  execution.enter("model.embed_tokens", rows * 8);
-  const embeds = torch.elementwise("inputs_embeds", bytes, bytes);
-  execution.leave("model.embed_tokens");
+  const embeds = embed(torch, "model.embed_tokens", rows, shape.hiddenSize, execution);
   const mask = causalMask(torch, pass, shape.window);
   const tables = rotaryTables(torch, pass, shape.headDim);
   const shared = [...mask === undefined ? [] : [mask], ...tables];
@@ -149,11 +120,11 @@ export function forward(
     torch.device = execution.deviceOf(name);
     const given = torch.send(name, [hidden, ...shared], torch.device);
     execution.enter(name, bytes);
-    const normed = norm(torch, `${name}.input_layernorm`, rows, shape.hiddenSize, execution);
+    const normed = rmsNorm(torch, `${name}.input_layernorm`, rows, shape.hiddenSize, execution);
     const attended = attention(torch, layer, mask !== undefined, shape, pass, execution);
     torch.free(normed);
     const middle = torch.rebind(attended.output, "attention_output", bytes, 2 * bytes);
-    const normedAgain = norm(
+    const normedAgain = rmsNorm(
       torch,
       `${name}.post_attention_layernorm`,
       rows,
@@ -172,7 +143,7 @@ export function forward(
   }
   torch.device = execution.deviceOf("model.norm");
   const [moved] = torch.send("model.norm", [hidden], torch.device);
-  const final = norm(torch, "model.norm", rows, shape.hiddenSize, execution);
+  const final = rmsNorm(torch, "model.norm", rows, shape.hiddenSize, execution);
   if (moved !== undefined) torch.free(moved);
   torch.free(hidden.handle);
   // Qwen holds its masks in a dictionary, which goes first.

@@ -1,0 +1,101 @@
+/** GPT-NeoX and Pythia: shape and modules. */
+import type { Diagnostic, Outcome } from "../diagnostics/diagnostic.ts";
+import { impossibleConfig } from "../diagnostics/messages/plan.ts";
+import type { HfConfig } from "../language/pipeline.ts";
+import { flag, optionalPositiveInteger, positiveInteger } from "./config.ts";
+import type { ModelFamily, ModelShape } from "./family.ts";
+import { blockName, forward } from "./gpt_neox_forward.ts";
+import { container, embedding, layerNorm, linear, type Module } from "./module.ts";
+
+/** What only GPT-NeoX has. */
+export interface NeoxShape extends ModelShape {
+  readonly bias: boolean;
+  /** Elements of a head that are turned by the positions. */
+  readonly rotaryDim: number;
+  /** Whether the MLP takes the layer's input, beside attention, and not attention's output. */
+  readonly isParallel: boolean;
+  readonly tiesHead: boolean;
+}
+
+function shape(config: HfConfig): Outcome<NeoxShape> {
+  const read = positiveInteger(config, {
+    hiddenSize: ["hidden_size"],
+    layers: ["num_hidden_layers"],
+    heads: ["num_attention_heads"],
+    intermediateSize: ["intermediate_size"],
+    vocabSize: ["vocab_size"],
+  });
+  const diagnostics: Diagnostic[] = [...read.diagnostics];
+  const positions = optionalPositiveInteger(config, "max_position_embeddings", diagnostics);
+  if (read.value === undefined || diagnostics.length > 0) return { diagnostics };
+  const { hiddenSize, heads } = read.value;
+  const refuse = (reason: string) => ({
+    diagnostics: [impossibleConfig({ reason }, { path: ["model", "config"] })],
+  });
+  if (hiddenSize % heads !== 0) {
+    return refuse(`hidden_size ${hiddenSize} is not divisible by num_attention_heads ${heads}`);
+  }
+  const part = Object.hasOwn(config, "rotary_pct") ? config["rotary_pct"] : 0.25;
+  if (typeof part !== "number" || !(part > 0 && part <= 1)) {
+    return refuse("rotary_pct must be above 0 and at most 1");
+  }
+  const headDim = hiddenSize / heads;
+  const value: NeoxShape = {
+    ...read.value,
+    kvHeads: heads,
+    headDim,
+    maxPositions: positions ?? null,
+    // Angles are made for pairs.
+    rotaryDim: 2 * Math.ceil(Math.floor(headDim * part) / 2),
+    bias: flag(config, "attention_bias", true),
+    isParallel: flag(config, "use_parallel_residual", true),
+    tiesHead: flag(config, "tie_word_embeddings", false),
+  };
+  return { value, diagnostics: [] };
+}
+
+function block(index: number, { hiddenSize, intermediateSize, bias }: NeoxShape): Module {
+  return container(String(index), "GPTNeoXLayer", [
+    layerNorm("input_layernorm", hiddenSize),
+    layerNorm("post_attention_layernorm", hiddenSize),
+    container("attention", "GPTNeoXAttention", [
+      linear("query_key_value", hiddenSize, 3 * hiddenSize, { parallel: "column", bias }),
+      linear("dense", hiddenSize, hiddenSize, { parallel: "row", bias }),
+    ]),
+    container("mlp", "GPTNeoXMLP", [
+      linear("dense_h_to_4h", hiddenSize, intermediateSize, { parallel: "column" }),
+      linear("dense_4h_to_h", intermediateSize, hiddenSize, { parallel: "row" }),
+    ]),
+  ]);
+}
+
+function modules(shape: NeoxShape): Module {
+  const { hiddenSize, layers, vocabSize } = shape;
+  return container("", "GPTNeoXForCausalLM", [
+    container("gpt_neox", "GPTNeoXModel", [
+      embedding("embed_in", vocabSize, hiddenSize),
+      container(
+        "layers",
+        "ModuleList",
+        Array.from({ length: layers }, (_, index) => block(index, shape)),
+      ),
+      layerNorm("final_layer_norm", hiddenSize),
+      container("rotary_emb", "GPTNeoXRotaryEmbedding", []),
+    ]),
+    linear("embed_out", hiddenSize, vocabSize, {
+      bias: false,
+      ...shape.tiesHead ? { tiedTo: "gpt_neox.embed_in.weight" } : {},
+    }),
+  ]);
+}
+
+/** GPT-NeoX-20B and the Pythia models. */
+export const gptNeox: ModelFamily<NeoxShape> = {
+  modelTypes: ["gpt_neox"],
+  noSplitClasses: ["GPTNeoXLayer"],
+  blockName,
+  shape,
+  modules,
+  forward,
+  takesPositionIds: true,
+};
