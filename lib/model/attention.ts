@@ -38,6 +38,12 @@ export interface EagerOptions {
   readonly scales: boolean;
   /** Whether the query is laid out by heads, as after a concatenation, and not by tokens. */
   readonly byHeads?: boolean;
+  /** Whether the query is a part of each row of a projection, so that even one token has to be merged. */
+  readonly inProjection?: boolean;
+  /** Whether the scores are masked by a mask of the module as well. */
+  readonly masksTwice?: boolean;
+  /** Whether the softmax is not in float32. */
+  readonly softmaxInDtype?: boolean;
 }
 
 /** Merging batch and heads of [batch, heads, tokens, size] that is laid out by tokens copies unless one of them is 1. */
@@ -49,8 +55,9 @@ export function copiesToMerge({ batch, heads }: AttentionSizes, tokens: number):
 export function eagerAttention(
   torch: Torch,
   sizes: AttentionSizes,
-  { hasMask, scales, byHeads = false }: EagerOptions,
+  options: EagerOptions,
 ): Attended {
+  const { hasMask, scales, byHeads, inProjection, masksTwice, softmaxInDtype } = options;
   const { batch, query, keys, heads, kvHeads, headDim } = sizes;
   const { elementBytes } = torch.runtime;
   const scores = batch * heads * query * keys;
@@ -63,14 +70,17 @@ export function eagerAttention(
     : ["repeat_key", "repeat_value"].map((name) =>
       torch.elementwise(name, wideBytes, wideBytes * kvHeads / heads)
     );
-  const merged = !byHeads && copiesToMerge(sizes, query)
+  const merged = !byHeads && copiesToMerge(sizes, inProjection ? Infinity : query)
     ? torch.elementwise("query", queryBytes, queryBytes)
     : undefined;
   let weights = torch.bmm("attention_scores", scoresBytes, queryBytes + wideBytes, flops);
   if (merged !== undefined) torch.free(merged);
   if (scales) weights = torch.rebind(weights, "scores.scaled", scoresBytes);
+  if (masksTwice) weights = torch.rebind(weights, "scores.causal", scoresBytes);
   if (hasMask) weights = torch.rebind(weights, "scores.masked", scoresBytes);
-  const probs = torch.softmaxInFloat32("attention_probs", scores);
+  const probs = softmaxInDtype
+    ? torch.elementwise("attention_probs", scoresBytes, scoresBytes)
+    : torch.softmaxInFloat32("attention_probs", scores);
   torch.free(weights);
   let output = torch.bmm("context", queryBytes, scoresBytes + wideBytes, flops);
   if (query > 1 && heads > 1) output = torch.rebind(output, "context.contiguous", queryBytes);

@@ -35,6 +35,14 @@ export const CONFIGS: Readonly<Record<string, AllocationCase["config"]>> = {
   "mistral with a window that is never full": { model_type: "mistral", ...LLAMA, head_dim: 24 },
   "mistral without a window": { model_type: "mistral", ...LLAMA, sliding_window: null },
   "qwen2": { model_type: "qwen2", ...LLAMA },
+  "gpt2": {
+    model_type: "gpt2",
+    n_embd: 64,
+    n_layer: 2,
+    n_head: 4,
+    vocab_size: 1000,
+    n_positions: 128,
+  },
   "opt": {
     model_type: "opt",
     hidden_size: 64,

@@ -1,0 +1,100 @@
+/** GPT-2: its shape and its modules. */
+import type { Diagnostic, Outcome } from "../diagnostics/diagnostic.ts";
+import { impossibleConfig } from "../diagnostics/messages/plan.ts";
+import type { HfConfig } from "../language/pipeline.ts";
+import { flag, optionalPositiveInteger, positiveInteger } from "./config.ts";
+import type { ModelFamily, ModelShape } from "./family.ts";
+import { blockName, forward } from "./gpt2_forward.ts";
+import { container, embedding, layerNorm, linear, type Module, type Parallel } from "./module.ts";
+
+/** What only GPT-2 has. */
+export interface Gpt2Shape extends ModelShape {
+  readonly positions: number;
+  readonly tiesHead: boolean;
+}
+
+function shape(config: HfConfig): Outcome<Gpt2Shape> {
+  const read = positiveInteger(config, {
+    hiddenSize: ["n_embd", "hidden_size"],
+    layers: ["n_layer", "num_hidden_layers"],
+    heads: ["n_head", "num_attention_heads"],
+    vocabSize: ["vocab_size"],
+  });
+  const diagnostics: Diagnostic[] = [...read.diagnostics];
+  const inner = optionalPositiveInteger(config, "n_inner", diagnostics);
+  const positions = optionalPositiveInteger(config, "n_positions", diagnostics) ?? 1024;
+  if (read.value === undefined || diagnostics.length > 0) return { diagnostics };
+  const { hiddenSize, heads } = read.value;
+  const refuse = (reason: string) => ({
+    diagnostics: [impossibleConfig({ reason }, { path: ["model", "config"] })],
+  });
+  if (hiddenSize % heads !== 0) {
+    return refuse(`n_embd ${hiddenSize} is not divisible by n_head ${heads}`);
+  }
+  for (const key of ["reorder_and_upcast_attn", "scale_attn_by_inverse_layer_idx"]) {
+    if (flag(config, key, false)) return refuse(`${key}: true is not traced`);
+  }
+  const value: Gpt2Shape = {
+    ...read.value,
+    kvHeads: heads,
+    headDim: hiddenSize / heads,
+    intermediateSize: inner ?? 4 * hiddenSize,
+    maxPositions: positions,
+    positions,
+    tiesHead: flag(config, "tie_word_embeddings", true),
+  };
+  return { value, diagnostics: [] };
+}
+
+/** A linear layer whose weight is stored [inputs, outputs]. */
+function conv1d(name: string, inputs: number, outputs: number, parallel: Parallel): Module {
+  const { parameters, ...rest } = linear(name, inputs, outputs, { parallel });
+  const transposed = parameters.map((each) => ({ ...each, shape: each.shape.toReversed() }));
+  return { ...rest, className: "Conv1D", parameters: transposed };
+}
+
+function block(index: number, { hiddenSize, intermediateSize }: Gpt2Shape): Module {
+  return container(String(index), "GPT2Block", [
+    layerNorm("ln_1", hiddenSize),
+    container("attn", "GPT2Attention", [
+      conv1d("c_attn", hiddenSize, 3 * hiddenSize, "column"),
+      conv1d("c_proj", hiddenSize, hiddenSize, "row"),
+    ]),
+    layerNorm("ln_2", hiddenSize),
+    container("mlp", "GPT2MLP", [
+      conv1d("c_fc", hiddenSize, intermediateSize, "column"),
+      conv1d("c_proj", intermediateSize, hiddenSize, "row"),
+    ]),
+  ]);
+}
+
+function modules(shape: Gpt2Shape): Module {
+  const { hiddenSize, layers, vocabSize, positions } = shape;
+  return container("", "GPT2LMHeadModel", [
+    container("transformer", "GPT2Model", [
+      embedding("wte", vocabSize, hiddenSize),
+      embedding("wpe", positions, hiddenSize),
+      container(
+        "h",
+        "ModuleList",
+        Array.from({ length: layers }, (_, index) => block(index, shape)),
+      ),
+      layerNorm("ln_f", hiddenSize),
+    ]),
+    linear("lm_head", hiddenSize, vocabSize, {
+      bias: false,
+      ...shape.tiesHead ? { tiedTo: "transformer.wte.weight" } : {},
+    }),
+  ]);
+}
+
+/** GPT-2 and what was trained with its architecture. */
+export const gpt2: ModelFamily<Gpt2Shape> = {
+  modelTypes: ["gpt2"],
+  noSplitClasses: ["GPT2Block"],
+  blockName,
+  shape,
+  modules,
+  forward,
+  takesPositionIds: true,
+};
