@@ -5,7 +5,12 @@
 import { join } from "node:path";
 import { reasonOf } from "../catalog/json_file.ts";
 import { type Diagnostic, DiagnosticError } from "../diagnostics/diagnostic.ts";
-import { journalFailed, resultsNotWritten, runLocked } from "../diagnostics/messages/run.ts";
+import {
+  journalDamaged,
+  journalFailed,
+  resultsNotWritten,
+  runLocked,
+} from "../diagnostics/messages/run.ts";
 import { renderRunNotes } from "../launch/files.ts";
 import type { Plan, PlanCell } from "../plan/plan.ts";
 import { Journal, JOURNAL_FILE, type JournalContent } from "./journal.ts";
@@ -56,6 +61,10 @@ export class RunStore {
     this.#lock = lock;
     this.#journal = journal;
     this.before = foldJournal(content.records);
+    if (content.damagedLines.length > 0) {
+      const path = join(folder, JOURNAL_FILE);
+      this.diagnostics.push(journalDamaged({ path, lines: content.damagedLines }));
+    }
     this.conditions = [...this.before.conditions];
     for (const [id, { deaths }] of this.before.cells) this.#deaths.set(id, deaths);
   }

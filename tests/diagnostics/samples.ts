@@ -190,6 +190,7 @@ export const samples: Samples = {
     },
     notARun: { folder: "runs", reason: "no such file" },
     leftoversEnded: { processes: ["12 (python worker.py)"] },
+    journalDamaged: { path: "runs/bloom/journal.jsonl", lines: [3, 5] },
     cellUnknown: { word: "al", suggestion: "all" },
   },
   bug: {

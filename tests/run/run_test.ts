@@ -106,6 +106,25 @@ Deno.test("a folder without a journal is no run to go on with", () =>
     assert.deepEqual([...Deno.readDirSync(outDir)], []);
   }));
 
+Deno.test("a damaged line of the journal is told, and its cell runs again", () =>
+  withRuns(async (outDir) => {
+    const ids = ["ok/0", "ok/1", "ok/2"];
+    const first = await runCells(ids, { outDir });
+    const folder = first.value?.run.folder ?? "";
+    const path = join(folder, "journal.jsonl");
+    const text = Deno.readTextFileSync(path);
+    const done = text.split("\n").findIndex((line) =>
+      line.includes('"record":"done"') && line.includes('"ok/1"')
+    );
+    const lines = text.split("\n").map((line, at) =>
+      at === done ? line.replace("done", "dome") : line
+    );
+    Deno.writeTextFileSync(path, lines.join("\n"));
+    const second = await runCells(ids, { resume: folder });
+    assert.deepEqual(second.started, ["ok/1"]);
+    assert.deepEqual(second.codes, ["STW516"]);
+  }));
+
 Deno.test("a launcher that does not exist costs its session, not the run", () =>
   withRuns(async (outDir) => {
     const plan = twoSessions(["ok/0", "ok/1"]);

@@ -158,6 +158,17 @@ export const leftoversEnded: MessageKind<{ processes: readonly string[] }> = mes
     `Ended ${processes.length} left by an engine that is gone: ${processes.join(", ")}`,
 });
 
+export const journalDamaged: MessageKind<{ path: string; lines: readonly number[] }> = message({
+  code: "STW516",
+  severity: "warning",
+  title: "Journal has damaged lines",
+  explanation:
+    "Every line of a journal carries a checksum. A line in the middle that fails it was changed, or lost by the disk; " +
+    "it counts as never written, so its cell may run again. The last line may be torn by a kill, which is no damage.",
+  message: ({ path, lines }) => `File "${path}" has damaged lines: ${lines.join(", ")}`,
+  help: () => "Check the disk; the cells of these lines run again",
+});
+
 export const cellUnknown: MessageKind<{ word: string; suggestion?: string }> = message({
   code: "STW515",
   title: "No such cell to run again",
