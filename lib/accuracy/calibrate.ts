@@ -117,7 +117,7 @@ function readTimed(
 }
 
 function timeOf({ cell, placement, context }: Timed, calibration: CalibrationFile): TimePrediction {
-  return predictTime(placement, cell, { ...context, calibration }, cell.strategy.dtype);
+  return predictTime(placement, cell, { ...context, calibration }, cell.strategy);
 }
 
 /** Errors of the steps. A prefill is measured once, and is the first to ask the driver for memory: it teaches nothing. */

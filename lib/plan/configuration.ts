@@ -85,7 +85,7 @@ export function predict(
   { findLargestBatch }: PlanContext,
 ): Prediction {
   const { context, largestBatches } = configuration;
-  const { need, time } = predictCell(placement, cell, context, cell.strategy.dtype);
+  const { need, time } = predictCell(placement, cell, context, cell.strategy);
   const lengths = `${cell.promptTokens}+${cell.newTokens}`;
   if (findLargestBatch && !largestBatches.has(lengths)) {
     largestBatches.set(lengths, largestBatch(placement, cell, context));

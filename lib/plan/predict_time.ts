@@ -1,6 +1,6 @@
 /** How long a cell takes: its trace through the time interpreter, and the load from bytes, readers and rates. */
 import { type SpeedCalibration, speedCalibration } from "../catalog/speed_calibration.ts";
-import type { Dtype } from "../language/pipeline.ts";
+import type { Dtype, StrategySpec } from "../language/pipeline.ts";
 import { type Module, namedParameters } from "../model/module.ts";
 import { Clock } from "../speed/clock.ts";
 import { loadTime } from "../speed/load.ts";
@@ -21,8 +21,9 @@ export function predictTime(
   placement: Placement,
   workload: Workload,
   context: StrategyContext,
-  dtype: Dtype,
+  spec: StrategySpec,
 ): TimePrediction {
+  const { dtype } = spec;
   const { hardware, stack, use, shape, calibration } = context;
   const facts = speedCalibration(hardware.device, stack, use, calibration);
   const clock = new Clock(ratesOf(hardware, facts, {
@@ -30,6 +31,8 @@ export function predictTime(
     headDim: shape.headDim,
     modules: treeSize(context.root).modules,
     pinned: placement.pinsWeights,
+    fused: spec.use === "ds-inference" && spec.kernelInject,
+    graph: spec.decode === "graph",
   }));
   runProgram(programOf(placement, workload).program, workload.batchSize, clock);
   return {

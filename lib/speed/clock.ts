@@ -40,6 +40,7 @@ export class Clock implements TraceSink {
   readonly #device: readonly [number, number, number];
   readonly #passes = new Map<Phase, Pass[]>();
   #pass = new Pass();
+  #launchSeconds = 0;
 
   constructor(rates: Rates) {
     this.#rates = rates;
@@ -49,6 +50,9 @@ export class Clock implements TraceSink {
 
   beginPhase(phase: Phase): void {
     this.#pass = new Pass();
+    this.#launchSeconds = phase === "decode"
+      ? this.#rates.decodeLaunchSeconds
+      : this.#rates.launchSeconds;
     const passes = this.#passes.get(phase);
     if (passes === undefined) this.#passes.set(phase, [this.#pass]);
     else passes.push(this.#pass);
@@ -101,10 +105,10 @@ export class Clock implements TraceSink {
     const memory = this.#memorySeconds(operation);
     const compute = operation.flops / this.#rates.flopsPerSecond;
     const links = this.#linkSeconds(operation);
-    const { kernelSeconds, launchSeconds } = this.#rates;
+    const { kernelSeconds } = this.#rates;
     return {
       seconds: Math.max(memory, compute, links, operation.launches * kernelSeconds),
-      launchSeconds: operation.launches * launchSeconds,
+      launchSeconds: operation.launches * this.#launchSeconds,
       bound: links >= memory && links >= compute
         ? "links"
         : memory >= compute

@@ -16,8 +16,10 @@ export interface Rates {
   readonly kernelSeconds: number;
   /** Whether the host computes itself, so that nothing runs ahead of anything. */
   readonly hostIsDevice: boolean;
-  /** Host time of one kernel. */
+  /** Host time of one kernel of the prefill. */
   readonly launchSeconds: number;
+  /** Host time of one kernel of a decode step: none where a graph of them is launched as one. */
+  readonly decodeLaunchSeconds: number;
   /** Host time of one forward pass beside its kernels: Python hooks around modules. */
   readonly hookSeconds: number;
   /** Host time of one token outside the forward pass, while the device waits. */
@@ -42,16 +44,21 @@ export interface RateOptions {
   readonly modules: number;
   /** Whether what the host lends to the device is in pinned memory. */
   readonly pinned: boolean;
+  /** Whether layers are replaced by fused kernels, which are fewer than those that the trace has. */
+  readonly fused: boolean;
+  /** Whether decode steps replay a graph. */
+  readonly graph: boolean;
 }
 
 /** Rates of a device under a calibration. */
 export function ratesOf(
   { device, diskBytesPerSecond = DEFAULT_DISK_BYTES_PER_SECOND }: Hardware,
   facts: SpeedCalibration,
-  { dtype, headDim, modules, pinned }: RateOptions,
+  { dtype, headDim, modules, pinned, fused, graph }: RateOptions,
 ): Rates {
   const bandwidth = device.bandwidthBytesPerSecond;
   const flops = device.flops[dtype] ?? device.flops.float32 ?? 0;
+  const launchSeconds = facts.launchSeconds * (fused ? facts.fusedLaunchPart : 1);
   return {
     copyBytesPerSecond: bandwidth * facts.copyEfficiency,
     weightBytesPerSecond: bandwidth * facts.weightReadEfficiency,
@@ -60,7 +67,8 @@ export function ratesOf(
     headDim,
     hostIsDevice: device.type === "cpu",
     kernelSeconds: facts.kernelSeconds,
-    launchSeconds: facts.launchSeconds,
+    launchSeconds,
+    decodeLaunchSeconds: graph ? 0 : launchSeconds,
     hookSeconds: facts.moduleHookSeconds * modules,
     stepSeconds: facts.stepSeconds,
     deviceLinkBytesPerSecond: device.linkBytesPerSecond * facts.deviceLinkEfficiency,

@@ -116,7 +116,7 @@ function timeOf(
   hardware: Parameters<typeof strategyContext>[0] = {},
 ) {
   const { placement, context } = placed(spec, hardware);
-  return predictCell(placement, workload, context, spec.dtype).time;
+  return predictCell(placement, workload, context, spec).time;
 }
 
 Deno.test("ms per token is the wall time of a generate by batch, new tokens and streams", () => {

@@ -13,6 +13,7 @@ const RATES: Rates = {
   kernelSeconds: 0,
   hostIsDevice: false,
   launchSeconds: 0.5,
+  decodeLaunchSeconds: 0.5,
   hookSeconds: 0,
   stepSeconds: 0,
   deviceLinkBytesPerSecond: 10,
@@ -82,6 +83,16 @@ Deno.test("the bound is what takes most of the time", () => {
   assert.equal(clockOf([{ bytes: 500, launches: 1 }]).bound("prefill"), "memory");
   assert.equal(clockOf([{ flops: 9000, launches: 1 }]).bound("prefill"), "compute");
   assert.equal(clockOf([{ link: "host", linkBytes: 90, launches: 1 }]).bound("prefill"), "links");
+});
+
+Deno.test("a graph of kernels is launched as one: its decode steps wait for the device alone", () => {
+  const clock = new Clock({ ...RATES, decodeLaunchSeconds: 0 });
+  for (const phase of ["prefill", "decode"] as const) {
+    clock.beginPhase(phase);
+    for (let count = 0; count < 4; count++) clock.run({ ...NOTHING, bytes: 10, launches: 1 });
+  }
+  assert.ok(Math.abs(clock.span("prefill").mid - 2.1) < 1e-12);
+  assert.ok(Math.abs(clock.span("decode").mid - 0.4) < 1e-12);
 });
 
 Deno.test("a decode step takes the mean of the steps that were written", () => {
