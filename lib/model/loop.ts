@@ -39,6 +39,7 @@ export class GreedyLoop implements GenerationLoop {
   /** What else only the inputs of the step before still hold. */
   #staleMask: number | undefined;
   #staleCachePosition: number | undefined;
+  #staleCache: KvCache[] = [];
   #nextTokens: number | undefined;
   #unfinished: number | undefined;
   #batch = 0;
@@ -82,7 +83,11 @@ export class GreedyLoop implements GenerationLoop {
     const inputs = this.#prepare(pass);
     this.#letGo();
     this.#inputs = inputs;
+    // A tuple of caches is made anew by the forward, while the inputs' dictionary holds the one before.
+    const isTuple = torch.runtime.behaviours.has("bloom-tuple-cache");
+    const before = isTuple ? pass.cache.slice() : [];
     let logits = this.#family.forward(this.#shape, pass, this.#execution, torch);
+    this.#staleCache = before;
     torch.device = this.#execution.deviceOf("");
     // The hook of the whole model returns its output to the device of its input.
     const [moved] = torch.send("logits", [logits], torch.device);
@@ -103,6 +108,9 @@ export class GreedyLoop implements GenerationLoop {
     if (this.#family.takesPositionIds) {
       this.#release(this.#staleCachePosition, ...this.#inputs, this.#staleMask);
     } else this.#release(...this.#inputs, this.#staleCachePosition, this.#staleMask);
+    for (const layer of this.#staleCache.splice(0)) {
+      this.#release(...layer.map(({ handle }) => handle));
+    }
     this.#inputs = [];
     this.#staleMask = this.#staleCachePosition = undefined;
   }

@@ -1,0 +1,41 @@
+/** Predictions against what was measured on an H100: bytes that PyTorch's allocator handed out, and steps. */
+import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
+import { readMeasured } from "../../lib/commands/measured_input.ts";
+import { validateSets } from "../../lib/commands/validate.ts";
+
+function validate(name: string) {
+  const path = fileURLToPath(new URL(`../../fixtures/${name}`, import.meta.url));
+  const { sets, problems } = readMeasured([path]);
+  assert.deepEqual(problems, []);
+  return validateSets(sets);
+}
+
+Deno.test("accelerate on an H100: allocated within 0.5 %, reserved within 3 % on average", () => {
+  const { comparisons, accuracy } = validate("h100_accelerate.jsonl");
+  for (const { quantity, cellId, error } of comparisons) {
+    if (quantity === "peakAllocatedBytes") assert.ok(Math.abs(error) < 0.005, `${cellId} ${error}`);
+    if (quantity === "peakReservedBytes") assert.ok(Math.abs(error) < 0.08, `${cellId} ${error}`);
+  }
+  const reserved = accuracy.quantities.find(({ quantity }) => quantity === "peakReservedBytes");
+  assert.ok(reserved !== undefined && reserved.meanAbsoluteError < 0.03);
+  assert.deepEqual(accuracy.confusion.wrong, []);
+});
+
+Deno.test("DeepSpeed on an H100: no verdict is wrong, allocated within 3 %, old and new libraries", () => {
+  const { comparisons, accuracy } = validate("measurements/h100-deepspeed.jsonl");
+  for (const { quantity, cellId, error } of comparisons) {
+    if (quantity === "peakAllocatedBytes") assert.ok(Math.abs(error) < 0.03, `${cellId} ${error}`);
+  }
+  assert.deepEqual(accuracy.confusion.wrong, []);
+});
+
+Deno.test("steps on an H100 that memory or links bind are within 12 % at the median", () => {
+  for (const name of ["h100_accelerate.jsonl", "measurements/h100-deepspeed.jsonl"]) {
+    const steps = validate(name).accuracy.quantities.find(({ quantity, launchBound }) =>
+      quantity === "msPerStep" && !launchBound
+    );
+    assert.ok(steps !== undefined && steps.medianAbsoluteError < 0.12, name);
+    assert.ok((steps.coverage ?? 0) >= 0.85, `${name}: ${steps.coverage}`);
+  }
+});
