@@ -77,5 +77,6 @@ export const bloom: ModelFamily = {
     const isOld = torch.runtime.behaviours.has("bloom-tuple-cache");
     return (isOld ? forward2022 : forward)(shape, pass, execution, torch);
   },
+  graphStep: "plain",
   takesPositionIds: false,
 };

@@ -31,6 +31,8 @@ export interface ForwardPass {
   readonly cache: KvCache[];
   /** Tokens that a static cache has room for; undefined with a dynamic cache. */
   readonly staticLength?: number | undefined;
+  /** Whether keys and values go into buffers that the caller has, and attention reads the written part of them. */
+  readonly cacheIsGiven?: boolean;
 }
 
 /**
@@ -83,6 +85,8 @@ export interface ModelFamily<S extends ModelShape = ModelShape> {
     execution: Execution,
     torch: Torch,
   ): Logits;
+  /** The form of the step that workers capture as a graph, by its MLP; absent where they have none for this family. */
+  readonly graphStep?: "plain" | "gated";
   /** Whether the loop hands positions to the model. */
   readonly takesPositionIds: boolean;
 }

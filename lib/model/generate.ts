@@ -5,6 +5,7 @@
 import type { TraceSink } from "../trace/trace.ts";
 import type { Execution, ForwardPass, KvCache, ModelFamily, ModelShape } from "./family.ts";
 import { type GenerationLoop, GreedyLoop } from "./loop.ts";
+import { GraphLoop } from "./loop_graph.ts";
 import { GreedySearch } from "./loop_2022.ts";
 import type { Runtime } from "./runtime.ts";
 import { Torch } from "./torch.ts";
@@ -50,10 +51,14 @@ export function traceGenerate(
     tensorParallel,
     cache,
     // The last token is never fed back, so nothing caches it.
-    staticLength: runtime.cache === "static" ? promptTokens + newTokens - 1 : undefined,
+    staticLength: runtime.cache === "static" && runtime.decode === "eager"
+      ? promptTokens + newTokens - 1
+      : undefined,
   });
   const Loop = runtime.behaviours.has("greedy-search") ? GreedySearch : GreedyLoop;
-  const loop: GenerationLoop = new Loop(torch, family, shape, execution);
+  const loop: GenerationLoop = runtime.decode === "graph"
+    ? new GraphLoop(torch, family, shape, execution, generation)
+    : new Loop(torch, family, shape, execution);
 
   sink.beginPhase("prefill", 0);
   loop.begin(batch, promptTokens);

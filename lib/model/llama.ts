@@ -141,5 +141,6 @@ export const llama: ModelFamily<LlamaShape> = {
   shape,
   modules,
   forward,
+  graphStep: "gated",
   takesPositionIds: true,
 };

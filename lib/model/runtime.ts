@@ -13,6 +13,8 @@ export interface Runtime {
   readonly attention: "eager" | "sdpa";
   /** Hugging Face `cache_implementation`. */
   readonly cache: "dynamic" | "static";
+  /** Whether the steps after the prefill are the library's own, or the replay of a captured one. */
+  readonly decode: "eager" | "graph";
   readonly behaviours: ReadonlySet<BehaviourName>;
   /** What the first product on a device takes for cuBLAS and keeps; 0 where there is no cuBLAS. */
   readonly cublasWorkspaceBytes: number;
@@ -23,11 +25,11 @@ const DTYPE_BYTES = { float32: 4, float16: 2, bfloat16: 2 } as const;
 
 /** The runtime of a device and a stack, with what a strategy chooses. */
 export function runtimeOf(
-  choice: { readonly dtype: Dtype } & Partial<Pick<Runtime, "attention" | "cache">>,
+  choice: { readonly dtype: Dtype } & Partial<Pick<Runtime, "attention" | "cache" | "decode">>,
   device: Pick<Device, "kind" | "type">,
   stack: Stack,
 ): Runtime {
-  const { attention = "eager", cache = "dynamic" } = choice;
+  const { attention = "eager", cache = "dynamic", decode = "eager" } = choice;
   // Quantized weights are multiplied with float16.
   const dtype = choice.dtype === "int8" ? "float16" : choice.dtype;
   return {
@@ -36,6 +38,7 @@ export function runtimeOf(
     deviceType: device.type,
     attention,
     cache,
+    decode,
     behaviours: behavioursOf(stack),
     cublasWorkspaceBytes: device.type === "gpu" ? cublasWorkspaceBytes(device.kind) : 0,
   };

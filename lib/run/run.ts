@@ -103,7 +103,7 @@ async function runPlan(
   const choices = choicesOf(plan, options);
   const facts = await around.examine();
   const gpus = visibleGpus(facts.gpus, Deno.env.get("CUDA_VISIBLE_DEVICES"));
-  const obstacles = obstaclesOf(plan, gpus);
+  const obstacles = obstaclesOf(plan, choices, gpus);
   if (obstacles.length > 0) return { diagnostics: obstacles };
 
   const earlier = findEarlier(plan, options);

@@ -17,8 +17,14 @@ export interface SetupOptions {
 }
 
 /** Why a plan cannot be run here at all; empty when it can. */
-export function obstaclesOf(plan: Plan, gpus: readonly Gpu[]): Diagnostic[] {
-  const obstacles = [...stackObstacle(plan), ...missingHardware(plan.hardware, gpus)];
+export function obstaclesOf(
+  plan: Plan,
+  choices: Pick<RunChoices, "python">,
+  gpus: readonly Gpu[],
+): Diagnostic[] {
+  // An interpreter that is named has its versions compared with the stack later, whatever Stowage could install.
+  const stack = choices.python === undefined ? stackObstacle(plan) : [];
+  const obstacles = [...stack, ...missingHardware(plan.hardware, gpus)];
   return obstacles.filter((obstacle) => hasErrors([obstacle]));
 }
 

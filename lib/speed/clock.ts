@@ -108,7 +108,7 @@ export class Clock implements TraceSink {
     const { kernelSeconds } = this.#rates;
     return {
       seconds: Math.max(memory, compute, links, operation.launches * kernelSeconds),
-      launchSeconds: operation.launches * this.#launchSeconds,
+      launchSeconds: operation.isReplayed ? 0 : operation.launches * this.#launchSeconds,
       bound: links >= memory && links >= compute
         ? "links"
         : memory >= compute
@@ -142,10 +142,12 @@ export class Clock implements TraceSink {
     const { hookSeconds, stepSeconds } = this.#rates;
     const factor = this.#host[index];
     return sum(
-      passes.map(({ host, device }) =>
-        Math.max((host[index] ?? 0) + hookSeconds * factor, device[index] ?? 0) +
-        stepSeconds * factor
-      ),
+      passes.map(({ host, device, launchSeconds }) => {
+        // The replay of a graph is one call: nothing of the loop's Python comes between two steps.
+        if (launchSeconds === 0) return device[index] ?? 0;
+        return Math.max((host[index] ?? 0) + hookSeconds * factor, device[index] ?? 0) +
+          stepSeconds * factor;
+      }),
     ) / passes.length;
   }
 

@@ -5,6 +5,8 @@ import { accelerate } from "./accelerate/mod.ts";
 import { dsInference } from "./ds_inference/mod.ts";
 import { dsZero } from "./ds_zero/mod.ts";
 import { allocatorEnv } from "./launch_env.ts";
+import { graphImpossible } from "../diagnostics/messages/plan.ts";
+import { inRange } from "../catalog/version_range.ts";
 import type { Placement, Strategy, StrategyContext, StrategyLaunch } from "./strategy.ts";
 
 const STRATEGIES: { [U in StrategySpec["use"]]: Strategy<Extract<StrategySpec, { use: U }>> } = {
@@ -15,7 +17,33 @@ const STRATEGIES: { [U in StrategySpec["use"]]: Strategy<Extract<StrategySpec, {
 
 /** Sets a strategy up for a model on hardware. */
 export function placeStrategy(spec: StrategySpec, context: StrategyContext): Outcome<Placement> {
-  return (STRATEGIES[spec.use] as Strategy).place(spec, context);
+  const outcome = (STRATEGIES[spec.use] as Strategy).place(spec, context);
+  const obstacle = graphObstacle(spec, context, outcome.value);
+  if (obstacle === undefined) return outcome;
+  return {
+    diagnostics: [...outcome.diagnostics, graphImpossible({ reason: obstacle }, AT_DECODE)],
+  };
+}
+
+const AT_DECODE = { path: ["decode"] };
+
+/** Why the steps of a strategy cannot be captured as a graph; undefined where they can, or need not. */
+function graphObstacle(
+  spec: StrategySpec,
+  { family, stack }: StrategyContext,
+  placement: Placement | undefined,
+): string | undefined {
+  if (spec.decode === "eager") return undefined;
+  if (spec.use === "ds-zero") return "ZeRO gathers parameters from Python in every step";
+  if (spec.use === "ds-inference" && spec.kernelInject) {
+    return "injected kernels keep their own cache";
+  }
+  if (family.graphStep === undefined) return "the workers have no step for this model family";
+  if (!inRange(stack.versions["transformers"] ?? "0", ">=4.56.0")) {
+    return "it needs the cache of transformers 4.56 or newer";
+  }
+  const spread = spec.use === "accelerate" && (placement?.devices.length ?? 1) > 1;
+  return spread ? "the layers are spread over several devices" : undefined;
 }
 
 /** How a session of the strategy is started. */

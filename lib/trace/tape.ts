@@ -34,6 +34,19 @@ export class Tape {
     this.#sink.run({ device: this.device, name, kind, flops, bytes, launches: 1 });
   }
 
+  /** One kernel of a captured graph: the host does nothing for it. */
+  replayed(name: string, bytes: number, flops = 0, kind: OperationKind = "bytes"): void {
+    this.#sink.run({
+      device: this.device,
+      name,
+      kind,
+      flops,
+      bytes,
+      launches: 1,
+      isReplayed: true,
+    });
+  }
+
   /** Allocates the output of an elementwise kernel that reads `inputBytes` and writes it. */
   elementwise(name: string, outputBytes: number, inputBytes: number, flops = 0): number {
     const handle = this.tensor(name, outputBytes);

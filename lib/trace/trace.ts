@@ -51,6 +51,8 @@ export interface Operation {
   /** Device memory read and written. */
   readonly bytes: number;
   readonly launches: number;
+  /** Whether the launches are those of a captured graph, for which the host does nothing. */
+  readonly isReplayed?: boolean;
   /** Bytes that this device sends over `link`. */
   readonly linkBytes?: number;
   readonly link?: "device" | "host" | "disk";

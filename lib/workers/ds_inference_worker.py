@@ -33,18 +33,17 @@ def load(session):
 def whole_model(request, strategy, device):
     """The model before it is cut.
 
-    A single rank without fused kernels keeps the modules as they are, so they are loaded where they will stay. Else
-    the whole model stands on the host: DeepSpeed moves it layer by layer, and the device never holds two copies.
+    From files it comes to the host where DeepSpeed is to cut it or to inject kernels, which moves it layer by layer: the
+    device never holds two copies. A single rank without kernels keeps the modules, so they are loaded where they stay.
     """
-    stays = session.world_size == 1 and not strategy["kernelInject"]
-    place = device if stays else torch.device("cpu")
     if request["model"]["weights"] == "on-device":
         model = empty_model(request, strategy)
-        fill_random(model, request["seed"], {"": str(device)}, kept_on=place)
-        return model.to(place)  # the buffers
-    options = model_options(strategy)
+        fill_random(model, request["seed"], {"": str(device)})
+        return model.to(device)  # the buffers
+    stays = session.world_size == 1 and not strategy["kernelInject"]
+    place = device if stays else torch.device("cpu")
     return AutoModelForCausalLM.from_pretrained(
-        request["model"]["path"], device_map={"": str(place)}, **options
+        request["model"]["path"], device_map={"": str(place)}, **model_options(strategy)
     )
 
 

@@ -74,6 +74,17 @@ export const nvmeNeedsPath: MessageKind<Record<never, never>> = message({
   help: () => 'Add "nvmePath: /path/on/the/nvme/drive"',
 });
 
+export const graphImpossible: MessageKind<{ reason: string }> = message({
+  code: "STW315",
+  title: "Steps cannot be captured as a graph",
+  explanation:
+    "With decode: graph one decode step is captured as a CUDA graph and replayed. That needs a model on one device per " +
+    "rank whose step runs without Python in between, and a step that the workers have for its family: BLOOM, Llama, " +
+    "Mistral, Qwen2 and Qwen3. Hugging Face's own loop works everywhere.",
+  message: ({ reason }) => `A decode step cannot be captured as a graph: ${reason}`,
+  help: () => 'Write "decode: eager", or leave it out',
+});
+
 export const kernelInjectNeedsGpu: MessageKind<Record<never, never>> = message({
   code: "STW307",
   title: "Kernel injection needs a GPU",

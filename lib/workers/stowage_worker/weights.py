@@ -66,18 +66,15 @@ def parameter_kinds(model) -> dict:
     return kinds
 
 
-def fill_random(model, seed, device_map, kept_on=None) -> None:
-    """Gives every parameter of a model on `meta` random values on the device that the map says.
-
-    With `kept_on` they are made there and kept elsewhere: a GPU makes them a hundred times faster than a host.
-    """
+def fill_random(model, seed, device_map) -> None:
+    """Gives every parameter of a model on `meta` random values on the device that the map says."""
     kinds = parameter_kinds(model)
     std = getattr(model.config, "initializer_range", 0.02)
     for name, parameter in list(model.named_parameters()):
         device = _place(name, device_map)
         values = random_tensor(
             name, parameter.shape, kinds[name], std, seed, parameter.dtype, device
-        ).to(kept_on or device)
+        )
         _set(model, name, torch.nn.Parameter(values, requires_grad=False))
     model.tie_weights()
 

@@ -4,6 +4,8 @@ import torch
 import triton
 import triton.language as tl
 
+# Tokens of the cache that one program looks at in one go, and its warps.
+ATTENTION_TOKENS, ATTENTION_WARPS = 64, 4
 GELU, SILU_GATE = 1, 2
 _ACTIVATIONS = {None: 0, "gelu": GELU}
 
@@ -202,6 +204,8 @@ def _attention_kernel(
         offset = cache + past[:, None] * 2 * HALF
         low = tl.load(keys + offset + half[None, :], mask=seen[:, None], other=0.0)
         high = tl.load(keys + offset + HALF + half[None, :], mask=seen[:, None], other=0.0)
+        # Asked for before it is needed, so that its way from memory and that of the keys are one.
+        tile = tl.load(values + offset + whole[None, :], mask=seen[:, None], other=0.0)
         if GROUP == 1:
             scores = tl.sum(low.to(tl.float32) * q_low.to(tl.float32), axis=1)
             scores += tl.sum(high.to(tl.float32) * q_high.to(tl.float32), axis=1)
@@ -217,7 +221,6 @@ def _attention_kernel(
         larger = tl.maximum(best, tl.max(scores, axis=1))
         shrink = tl.exp(best - larger)
         weights = tl.exp(scores - larger[:, None])
-        tile = tl.load(values + offset + whole[None, :], mask=seen[:, None], other=0.0)
         mixed *= shrink[:, None]
         if GROUP == 1:
             weight = tl.reshape(weights, (TOKENS, 1))
@@ -267,10 +270,10 @@ def attention(query, key, value, keys, values, position, first, scale, slopes, r
         GROUP=group,
         LINES=1 if group == 1 else max(16, triton.next_power_of_2(group)),
         HALF=size // 2,
-        TOKENS=64,
+        TOKENS=ATTENTION_TOKENS,
         ALIBI=slopes is not None,
         ROTARY=rotary is not None,
         PRECISION="ieee",
-        num_warps=4,
+        num_warps=ATTENTION_WARPS,
     )
     return out
