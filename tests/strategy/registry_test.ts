@@ -19,7 +19,7 @@ Deno.test("every strategy is placed and launched by its own worker", () => {
 
 Deno.test("decode: graph is refused where Python has a part in every step", () => {
   function refusal(...[spec, changes]: Parameters<typeof placed>): string | undefined {
-    return placed(spec, changes).diagnostics.find(({ code }) => code === "STW315")?.message;
+    return placed(spec, changes).diagnostics.find(({ code }) => code === "STW319")?.message;
   }
   const graph = { decode: "graph" } as const;
   const one = { deviceCount: 1 };

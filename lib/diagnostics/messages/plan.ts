@@ -75,7 +75,7 @@ export const nvmeNeedsPath: MessageKind<Record<never, never>> = message({
 });
 
 export const graphImpossible: MessageKind<{ reason: string }> = message({
-  code: "STW315",
+  code: "STW319",
   title: "Steps cannot be captured as a graph",
   explanation:
     "With decode: graph one decode step is captured as a CUDA graph and replayed. That needs a model on one device per " +
