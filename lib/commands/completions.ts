@@ -1,5 +1,5 @@
 /** `completions SHELL`: what a shell needs to complete the words of this program, made from their declaration. */
-import type { Command, Option } from "commander";
+import type { Command, Option } from "./commander.ts";
 import { type CommonSettings, EXIT } from "./settings.ts";
 
 /** Shells that can be taught. */

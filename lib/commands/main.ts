@@ -1,5 +1,5 @@
 /** From argv to an exit code: reads the flags, runs one command, and turns every failure into words. */
-import { Command, CommanderError } from "commander";
+import { Command, CommanderError } from "./commander.ts";
 import { DiagnosticError } from "../diagnostics/diagnostic.ts";
 import { escapeUnsafe } from "../diagnostics/quote.ts";
 import { suggest } from "../diagnostics/suggest.ts";

@@ -1,5 +1,5 @@
 /** The words of the command line: every command with its arguments and options, as commander reads them. */
-import { type Command, Option } from "commander";
+import { type Command, Option } from "./commander.ts";
 import { VERSION } from "../version.ts";
 import { declareCalibrate } from "./declare/calibrate.ts";
 import { declareCheck } from "./declare/check.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { Command } from "commander";
+import { Command } from "../../lib/commands/commander.ts";
 import { declareProgram } from "../../lib/commands/program.ts";
 import { say } from "./fake_terminal.ts";
 

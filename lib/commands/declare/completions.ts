@@ -1,4 +1,4 @@
-import type { Command } from "commander";
+import type { Command } from "../commander.ts";
 import { type Action, command, oneOf } from "./words.ts";
 
 const SHELLS = ["bash", "zsh", "fish"] as const;

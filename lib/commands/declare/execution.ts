@@ -1,5 +1,5 @@
 /** Options of the commands that run cells. */
-import { type Command, InvalidArgumentError, Option } from "commander";
+import { type Command, InvalidArgumentError, Option } from "../commander.ts";
 import { parseQuantity } from "../../language/units.ts";
 import type { ExecuteSettings } from "../execute.ts";
 import type { OutputSettings } from "../settings.ts";

@@ -1,4 +1,4 @@
-import type { Command } from "commander";
+import type { Command } from "../commander.ts";
 import { type Action, command, formatOption, oneOf, output, outputOption } from "./words.ts";
 
 const LISTED = ["models", "hardware", "stacks", "runs"] as const;

@@ -1,4 +1,4 @@
-import type { Command } from "commander";
+import type { Command } from "../commander.ts";
 import { type Action, command, formatOption, output, outputOption } from "./words.ts";
 
 /** Declares the command. */

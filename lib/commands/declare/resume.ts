@@ -1,4 +1,4 @@
-import type { Command } from "commander";
+import type { Command } from "../commander.ts";
 import { execution, executionOptions } from "./execution.ts";
 import { type Action, command, formatOption, output, outputOption } from "./words.ts";
 

@@ -1,4 +1,4 @@
-import { type Command, Option } from "commander";
+import { type Command, Option } from "../commander.ts";
 import { execution, executionOptions } from "./execution.ts";
 import { type Action, command, formatOption, given, output, outputOption } from "./words.ts";
 

@@ -1,4 +1,4 @@
-import { type Command, Option } from "commander";
+import { type Command, Option } from "../commander.ts";
 import { type Action, command, given, outputOption } from "./words.ts";
 
 /** Declares the command. */

@@ -1,5 +1,5 @@
 /** What the declarations of the commands share: flags, the options that several have, and the shape of a help page. */
-import { type Command, InvalidArgumentError, Option } from "commander";
+import { type Command, InvalidArgumentError, Option } from "../commander.ts";
 import { suggest } from "../../diagnostics/suggest.ts";
 import { type CommonSettings, FORMATS, type OutputSettings } from "../settings.ts";
 import type { ColorChoice } from "../terminal.ts";
