@@ -3,8 +3,10 @@
  * pair of tensors [batch, tokens, heads, size] that the next pass concatenates to; attention reshapes all of it.
  */
 import { alibiOf } from "./bloom_alibi.ts";
-import { blockName, bloomMlp, norm, sizes } from "./bloom_forward.ts";
+import { finalNorm, runBlocks } from "./blocks.ts";
+import { blockName, bloomMlp, sizes } from "./bloom_forward.ts";
 import { lastLogits } from "./head.ts";
+import { layerNorm } from "./layers.ts";
 import type { Execution, ForwardPass, KvCache, Logits, ModelShape } from "./family.ts";
 import { cacheTensor } from "./kv_cache.ts";
 import {
@@ -128,46 +130,61 @@ export function forward2022(
 ): Logits {
   const size = sizes(shape, pass, torch);
   const { hiddenBytes, rows } = size;
+  const { hiddenSize } = shape;
   const root = "transformer";
   torch.device = execution.deviceOf(`${root}.word_embeddings`);
   execution.enter(`${root}.word_embeddings`, rows * 8);
   const embeds = torch.elementwise("inputs_embeds", hiddenBytes, hiddenBytes);
   execution.leave(`${root}.word_embeddings`);
   torch.device = execution.deviceOf(`${root}.word_embeddings_layernorm`);
-  let hidden: Placed = {
-    handle: norm(torch, `${root}.word_embeddings_layernorm`, size, execution),
+  const first: Placed = {
+    handle: layerNorm(
+      torch,
+      `${root}.word_embeddings_layernorm`,
+      rows,
+      hiddenSize,
+      execution,
+    ),
     device: torch.device,
     bytes: hiddenBytes,
   };
   const shared = sharedOf(torch, shape, pass);
   const sent = [shared.alibi, shared.mask].filter((tensor) => tensor !== undefined);
 
-  for (let layer = 0; layer < shape.layers; layer++) {
+  const pastOf = (layer: number) => pass.past === 0 ? undefined : pass.cache[layer];
+  const blocks = {
+    layers: shape.layers,
+    blockName,
+    given: (layer: number) => [...sent, ...pastOf(layer) ?? []],
+  };
+  const hidden = runBlocks(torch, execution, blocks, first, (layer) => {
     const name = blockName(layer);
-    torch.device = execution.deviceOf(name);
-    const past = pass.past === 0 ? undefined : pass.cache[layer];
-    const given = torch.send(name, [hidden, ...sent, ...past ?? []], torch.device);
-    execution.enter(name, hiddenBytes);
-    const normed = norm(torch, `${name}.input_layernorm`, size, execution);
+    const normed = layerNorm(torch, `${name}.input_layernorm`, rows, hiddenSize, execution);
+    const past = pastOf(layer);
     const { output: attended, present } = attention(torch, layer, past, shape, pass, execution);
     pass.cache[layer] = present;
-    const normedAgain = norm(torch, `${name}.post_attention_layernorm`, size, execution);
+    const normedAgain = layerNorm(
+      torch,
+      `${name}.post_attention_layernorm`,
+      rows,
+      hiddenSize,
+      execution,
+    );
     torch.free(normed);
-    const output = bloomMlp(torch, layer, shape, pass, execution);
+    const handle = bloomMlp(torch, layer, shape, pass, execution);
     torch.free(normedAgain, attended);
-    execution.leave(name);
-    for (const copy of given) if (copy !== undefined) torch.free(copy);
-    torch.free(hidden.handle);
-    hidden = { handle: output, device: torch.device, bytes: hiddenBytes };
-  }
-  torch.device = execution.deviceOf(`${root}.ln_f`);
-  const [moved] = torch.send(`${root}.ln_f`, [hidden], torch.device);
-  const final = norm(torch, `${root}.ln_f`, size, execution);
-  if (moved !== undefined) torch.free(moved);
+    return { handle };
+  });
+  const placed = finalNorm(
+    torch,
+    execution,
+    `${root}.ln_f`,
+    hidden,
+    () => layerNorm(torch, `${root}.ln_f`, rows, hiddenSize, execution),
+  );
   const { alibi, mask } = shared;
   const names = alibi === undefined ? [hidden, mask] : [mask, hidden, alibi];
   torch.free(embeds, ...names.map(({ handle }) => handle));
-  const placed = { handle: final, device: torch.device, bytes: hiddenBytes };
   const logits = lastLogits(torch, placed, shape, pass, execution, { positions: pass.query });
   sendCacheHome(torch, pass, execution);
   return logits;

@@ -4,9 +4,11 @@
  * rather than on the mathematics.
  */
 import { alibiOf } from "./bloom_alibi.ts";
+import { finalNorm, runBlocks } from "./blocks.ts";
 import type { Execution, ForwardPass, Logits, ModelShape } from "./family.ts";
 import { keyLength } from "./family.ts";
 import { lastLogits } from "./head.ts";
+import { layerNorm } from "./layers.ts";
 import { updateCache } from "./kv_cache.ts";
 import { causalMask, causalMaskInPlace } from "./masks.ts";
 import type { Placed, Torch } from "./torch.ts";
@@ -139,19 +141,6 @@ export function bloomMlp(
   return output;
 }
 
-/** A layer norm as a module of its own. */
-export function norm(
-  torch: Torch,
-  name: string,
-  { rows, hiddenBytes }: Pick<PassSizes, "rows" | "hiddenBytes">,
-  execution: Execution,
-): number {
-  execution.enter(name, hiddenBytes);
-  const output = torch.layerNorm(name.slice(name.lastIndexOf(".") + 1), rows, hiddenBytes);
-  execution.leave(name);
-  return output;
-}
-
 /** BloomForCausalLM.forward. */
 export function forward(
   shape: ModelShape,
@@ -161,6 +150,7 @@ export function forward(
 ): Logits {
   const size = sizes(shape, pass, torch);
   const { hiddenBytes, rows } = size;
+  const { hiddenSize } = shape;
   const { behaviours } = torch.runtime;
   const root = "transformer";
   torch.device = execution.deviceOf(`${root}.word_embeddings`);
@@ -168,8 +158,14 @@ export function forward(
   const embeds = torch.elementwise("inputs_embeds", hiddenBytes, hiddenBytes);
   execution.leave(`${root}.word_embeddings`);
   torch.device = execution.deviceOf(`${root}.word_embeddings_layernorm`);
-  let hidden: Placed = {
-    handle: norm(torch, `${root}.word_embeddings_layernorm`, size, execution),
+  const first: Placed = {
+    handle: layerNorm(
+      torch,
+      `${root}.word_embeddings_layernorm`,
+      rows,
+      hiddenSize,
+      execution,
+    ),
     device: torch.device,
     bytes: hiddenBytes,
   };
@@ -181,32 +177,35 @@ export function forward(
 
   // The loop keeps the outputs of the block before, attention_probs included, until the next ones replace them.
   let previousProbs: number | undefined;
-  for (let layer = 0; layer < shape.layers; layer++) {
+  const blocks = { layers: shape.layers, blockName, given: () => shared };
+  const hidden = runBlocks(torch, execution, blocks, first, (layer) => {
     const name = blockName(layer);
-    torch.device = execution.deviceOf(name);
-    const given = torch.send(name, [hidden, ...shared], torch.device);
-    execution.enter(name, hiddenBytes);
-    const normed = norm(torch, `${name}.input_layernorm`, size, execution);
+    const normed = layerNorm(torch, `${name}.input_layernorm`, rows, hiddenSize, execution);
     const [attended, probs] = attention(torch, layer, mask?.handle, shape, pass, execution);
-    const normedAgain = norm(torch, `${name}.post_attention_layernorm`, size, execution);
+    const normedAgain = layerNorm(
+      torch,
+      `${name}.post_attention_layernorm`,
+      rows,
+      hiddenSize,
+      execution,
+    );
     torch.free(normed);
-    const output = bloomMlp(torch, layer, shape, pass, execution);
+    const handle = bloomMlp(torch, layer, shape, pass, execution);
     torch.free(normedAgain, attended);
-    execution.leave(name);
-    for (const copy of given) if (copy !== undefined) torch.free(copy);
-    if (previousProbs !== undefined) torch.free(previousProbs);
-    torch.free(hidden.handle);
+    const dropped = previousProbs === undefined ? [] : [previousProbs];
     previousProbs = probs;
-    hidden = { handle: output, device: torch.device, bytes: hiddenBytes };
-  }
-  torch.device = execution.deviceOf(`${root}.ln_f`);
-  const [moved] = torch.send(`${root}.ln_f`, [hidden], torch.device);
-  const final = norm(torch, `${root}.ln_f`, size, execution);
-  if (moved !== undefined) torch.free(moved);
+    return { handle, dropped };
+  });
+  const last = finalNorm(
+    torch,
+    execution,
+    `${root}.ln_f`,
+    hidden,
+    () => layerNorm(torch, `${root}.ln_f`, rows, hiddenSize, execution),
+  );
   torch.free(embeds, ...shared.map(({ handle }) => handle));
   if (previousProbs !== undefined) torch.free(previousProbs);
   torch.free(hidden.handle);
   const positions = behaviours.has("logits-of-all-positions") ? pass.query : 1;
-  const last = { handle: final, device: torch.device, bytes: hiddenBytes };
   return lastLogits(torch, last, shape, pass, execution, { positions });
 }

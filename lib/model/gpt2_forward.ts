@@ -1,5 +1,6 @@
 /** The forward pass of GPT-2, as `transformers/models/gpt2/modeling_gpt2.py` (4.57.3, 5.17.0) runs it. */
 import { attentionSizes, eagerAttention, sdpaAttention } from "./attention.ts";
+import { finalNorm, runBlocks } from "./blocks.ts";
 import type { Execution, ForwardPass, Logits } from "./family.ts";
 import type { Gpt2Shape } from "./gpt2.ts";
 import { lastLogits } from "./head.ts";
@@ -106,32 +107,27 @@ export function forward(
   torch.device = execution.deviceOf("transformer.wte");
   const tokens = embed(torch, "transformer.wte", rows, shape.hiddenSize, execution);
   const positions = embed(torch, "transformer.wpe", rows, shape.hiddenSize, execution);
-  let hidden: Placed = {
+  const first: Placed = {
     handle: torch.elementwise("hidden_states", bytes, 2 * bytes),
     device: torch.device,
     bytes,
   };
   const mask = causalMask(torch, pass);
   const shared = mask === undefined ? [] : [mask];
-  for (let layer = 0; layer < shape.layers; layer++) {
-    const name = blockName(layer);
-    torch.device = execution.deviceOf(name);
-    const given = torch.send(name, [hidden, ...shared], torch.device);
-    execution.enter(name, bytes);
-    const handle = block(torch, layer, mask !== undefined, shape, pass, execution);
-    execution.leave(name);
-    for (const copy of given) if (copy !== undefined) torch.free(copy);
-    torch.free(hidden.handle);
-    hidden = { handle, device: torch.device, bytes };
-  }
-  torch.device = execution.deviceOf("transformer.ln_f");
-  const [moved] = torch.send("transformer.ln_f", [hidden], torch.device);
-  const final = layerNorm(torch, "transformer.ln_f", rows, shape.hiddenSize, execution);
-  if (moved !== undefined) torch.free(moved);
+  const blocks = { layers: shape.layers, blockName, given: () => shared };
+  const hidden = runBlocks(torch, execution, blocks, first, (layer) => ({
+    handle: block(torch, layer, mask !== undefined, shape, pass, execution),
+  }));
+  const placed = finalNorm(
+    torch,
+    execution,
+    "transformer.ln_f",
+    hidden,
+    () => layerNorm(torch, "transformer.ln_f", rows, shape.hiddenSize, execution),
+  );
   // The order of the names in the function.
   const masks = shared.map(({ handle }) => handle);
   const isNew = torch.runtime.behaviours.has("loop-position-ids");
   torch.free(hidden.handle, tokens, ...isNew ? [positions, ...masks] : [...masks, positions]);
-  const placed = { handle: final, device: torch.device, bytes };
   return lastLogits(torch, placed, shape, pass, execution);
 }

@@ -2,6 +2,7 @@
  * The forward pass of GPT-NeoX, as `transformers/models/gpt_neox/modeling_gpt_neox.py` (4.57.3, 5.17.0) runs it.
  */
 import { attentionSizes, eagerAttention, sdpaAttention } from "./attention.ts";
+import { finalNorm, runBlocks } from "./blocks.ts";
 import type { Execution, ForwardPass, Logits } from "./family.ts";
 import type { NeoxShape } from "./gpt_neox.ts";
 import { lastLogits } from "./head.ts";
@@ -119,27 +120,22 @@ export function forward(
   const mask = causalMask(torch, pass);
   const tables = rotaryTables(torch, pass, shape.rotaryDim);
   const shared = [...mask === undefined ? [] : [mask], ...tables];
-  let hidden: Placed = { handle: embeds, device: torch.device, bytes };
-  for (let layer = 0; layer < shape.layers; layer++) {
-    const name = blockName(layer);
-    torch.device = execution.deviceOf(name);
-    const given = torch.send(name, [hidden, ...shared], torch.device);
-    execution.enter(name, bytes);
-    const handle = decoderLayer(torch, layer, mask !== undefined, shape, pass, execution);
-    execution.leave(name);
-    for (const copy of given) if (copy !== undefined) torch.free(copy);
-    if (hidden.handle !== embeds) torch.free(hidden.handle);
-    hidden = { handle, device: torch.device, bytes };
-  }
+  const first: Placed = { handle: embeds, device: torch.device, bytes };
+  const blocks = { layers: shape.layers, blockName, given: () => shared, held: embeds };
+  const hidden = runBlocks(torch, execution, blocks, first, (layer) => ({
+    handle: decoderLayer(torch, layer, mask !== undefined, shape, pass, execution),
+  }));
   const last = "gpt_neox.final_layer_norm";
-  torch.device = execution.deviceOf(last);
-  const [moved] = torch.send(last, [hidden], torch.device);
-  const final = layerNorm(torch, last, rows, shape.hiddenSize, execution);
-  if (moved !== undefined) torch.free(moved);
+  const placed = finalNorm(
+    torch,
+    execution,
+    last,
+    hidden,
+    () => layerNorm(torch, last, rows, shape.hiddenSize, execution),
+  );
   // The order of the names in the function.
   const names = shared.map(({ handle }) => handle);
   const isNew = torch.runtime.behaviours.has("loop-position-ids");
   torch.free(hidden.handle, ...isNew ? [embeds, ...names] : [...names, embeds]);
-  const placed = { handle: final, device: torch.device, bytes };
   return lastLogits(torch, placed, shape, pass, execution, { name: "embed_out" });
 }

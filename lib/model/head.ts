@@ -1,4 +1,4 @@
-/** The head that turns hidden states into logits. */
+/** The head that turns hidden states into logits, and their way back to the loop. */
 import type { Execution, ForwardPass, Logits, ModelShape } from "./family.ts";
 import type { Placed, Torch } from "./torch.ts";
 
@@ -25,4 +25,12 @@ export function lastLogits(
   if (moved !== undefined) torch.free(moved);
   torch.free(final.handle);
   return { device: torch.device, handle: logits, bytes };
+}
+
+/** The hook of the whole model returns its output to the device of its input, where the loop is. */
+export function returnLogits(torch: Torch, logits: Logits): Logits {
+  const [moved] = torch.send("logits", [logits], torch.device);
+  if (moved === undefined) return logits;
+  torch.free(logits.handle);
+  return { ...logits, handle: moved, device: torch.device };
 }

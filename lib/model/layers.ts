@@ -2,9 +2,17 @@
 import type { Execution } from "./family.ts";
 import type { ProductShape, Torch } from "./torch.ts";
 
-/** Name of a module within its parent. */
-function shortName(name: string): string {
-  return name.slice(name.lastIndexOf(".") + 1);
+/** Runs a module between the strategy's hooks, which see an input of `inputBytes`. */
+function hooked(
+  execution: Execution,
+  name: string,
+  inputBytes: number,
+  run: (shortName: string) => number,
+): number {
+  execution.enter(name, inputBytes);
+  const output = run(name.slice(name.lastIndexOf(".") + 1));
+  execution.leave(name);
+  return output;
 }
 
 /** A linear layer. */
@@ -15,11 +23,13 @@ export function project(
   bias: boolean,
   execution: Execution,
 ): number {
-  execution.enter(name, product.rows * product.inputs * torch.runtime.elementBytes);
-  const short = shortName(name);
-  const output = bias ? torch.linear(short, product) : torch.linearWithoutBias(short, product);
-  execution.leave(name);
-  return output;
+  const inputBytes = product.rows * product.inputs * torch.runtime.elementBytes;
+  return hooked(
+    execution,
+    name,
+    inputBytes,
+    (short) => bias ? torch.linear(short, product) : torch.linearWithoutBias(short, product),
+  );
 }
 
 /** A layer norm over [rows, size]. */
@@ -31,10 +41,7 @@ export function layerNorm(
   execution: Execution,
 ): number {
   const bytes = rows * size * torch.runtime.elementBytes;
-  execution.enter(name, bytes);
-  const output = torch.layerNorm(shortName(name), rows, bytes);
-  execution.leave(name);
-  return output;
+  return hooked(execution, name, bytes, (short) => torch.layerNorm(short, rows, bytes));
 }
 
 /** An RMS norm over [rows, size]. */
@@ -45,10 +52,8 @@ export function rmsNorm(
   size: number,
   execution: Execution,
 ): number {
-  execution.enter(name, rows * size * torch.runtime.elementBytes);
-  const output = torch.rmsNorm(shortName(name), rows, size);
-  execution.leave(name);
-  return output;
+  const bytes = rows * size * torch.runtime.elementBytes;
+  return hooked(execution, name, bytes, (short) => torch.rmsNorm(short, rows, size));
 }
 
 /** An embedding of `rows` ids. */
@@ -60,8 +65,5 @@ export function embed(
   execution: Execution,
 ): number {
   const bytes = rows * size * torch.runtime.elementBytes;
-  execution.enter(name, rows * 8);
-  const output = torch.elementwise(shortName(name), bytes, bytes);
-  execution.leave(name);
-  return output;
+  return hooked(execution, name, rows * 8, (short) => torch.elementwise(short, bytes, bytes));
 }

@@ -2,6 +2,7 @@
  * The forward pass of Llama and its relatives, as `transformers/models/llama/modeling_llama.py` (4.57.3, 5.17.0) runs it.
  */
 import { type AttentionSizes, attentionSizes, eagerAttention, sdpaAttention } from "./attention.ts";
+import { finalNorm, runBlocks } from "./blocks.ts";
 import type { Execution, ForwardPass, Logits } from "./family.ts";
 import { lastLogits } from "./head.ts";
 import { embed, project, rmsNorm } from "./layers.ts";
@@ -99,6 +100,32 @@ function mlp(
   return down;
 }
 
+/** LlamaDecoderLayer.forward. */
+function decoderLayer(
+  torch: Torch,
+  layer: number,
+  hasMask: boolean,
+  shape: LlamaShape,
+  pass: ForwardPass,
+  execution: Execution,
+): number {
+  const rows = pass.batch * pass.query;
+  const { hiddenSize } = shape;
+  const bytes = rows * hiddenSize * torch.runtime.elementBytes;
+  const name = blockName(layer);
+  const normed = rmsNorm(torch, `${name}.input_layernorm`, rows, hiddenSize, execution);
+  const attended = attention(torch, layer, hasMask, shape, pass, execution);
+  torch.free(normed);
+  const middle = torch.rebind(attended.output, "attention_output", bytes, 2 * bytes);
+  const again = rmsNorm(torch, `${name}.post_attention_layernorm`, rows, hiddenSize, execution);
+  const down = mlp(torch, layer, shape, pass, execution);
+  torch.free(again);
+  const output = torch.rebind(down, "mlp_output", bytes, 2 * bytes);
+  torch.free(middle);
+  if (attended.weights !== undefined) torch.free(attended.weights);
+  return output;
+}
+
 /** LlamaForCausalLM.forward. */
 export function forward(
   shape: LlamaShape,
@@ -114,41 +141,22 @@ export function forward(
   const tables = rotaryTables(torch, pass, shape.headDim);
   const shared = [...mask === undefined ? [] : [mask], ...tables];
 
-  let hidden: Placed = { handle: embeds, device: torch.device, bytes };
-  for (let layer = 0; layer < shape.layers; layer++) {
-    const name = blockName(layer);
-    torch.device = execution.deviceOf(name);
-    const given = torch.send(name, [hidden, ...shared], torch.device);
-    execution.enter(name, bytes);
-    const normed = rmsNorm(torch, `${name}.input_layernorm`, rows, shape.hiddenSize, execution);
-    const attended = attention(torch, layer, mask !== undefined, shape, pass, execution);
-    torch.free(normed);
-    const middle = torch.rebind(attended.output, "attention_output", bytes, 2 * bytes);
-    const normedAgain = rmsNorm(
-      torch,
-      `${name}.post_attention_layernorm`,
-      rows,
-      shape.hiddenSize,
-      execution,
-    );
-    const down = mlp(torch, layer, shape, pass, execution);
-    torch.free(normedAgain);
-    const output = torch.rebind(down, "mlp_output", bytes, 2 * bytes);
-    torch.free(middle);
-    if (attended.weights !== undefined) torch.free(attended.weights);
-    execution.leave(name);
-    for (const copy of given) if (copy !== undefined) torch.free(copy);
-    if (hidden.handle !== embeds) torch.free(hidden.handle);
-    hidden = { handle: output, device: torch.device, bytes };
-  }
-  torch.device = execution.deviceOf("model.norm");
-  const [moved] = torch.send("model.norm", [hidden], torch.device);
-  const final = rmsNorm(torch, "model.norm", rows, shape.hiddenSize, execution);
-  if (moved !== undefined) torch.free(moved);
+  const first: Placed = { handle: embeds, device: torch.device, bytes };
+  const blocks = { layers: shape.layers, blockName, given: () => shared, held: embeds };
+  const hidden = runBlocks(torch, execution, blocks, first, (layer) => ({
+    handle: decoderLayer(torch, layer, mask !== undefined, shape, pass, execution),
+  }));
+  const placed = finalNorm(
+    torch,
+    execution,
+    "model.norm",
+    hidden,
+    () => rmsNorm(torch, "model.norm", rows, shape.hiddenSize, execution),
+  );
   torch.free(hidden.handle);
   // Qwen holds its masks in a dictionary, which goes first.
-  const first = mask !== undefined && shape.modelType.startsWith("qwen") ? mask.handle : embeds;
-  const rest = [embeds, ...shared.map(({ handle }) => handle)].filter((each) => each !== first);
-  torch.free(first, ...rest);
-  return lastLogits(torch, { handle: final, device: torch.device, bytes }, shape, pass, execution);
+  const goesFirst = mask !== undefined && shape.modelType.startsWith("qwen") ? mask.handle : embeds;
+  const rest = [embeds, ...shared.map(({ handle }) => handle)].filter((each) => each !== goesFirst);
+  torch.free(goesFirst, ...rest);
+  return lastLogits(torch, placed, shape, pass, execution);
 }

@@ -1,5 +1,6 @@
 /** The tensors of the generation loop: ids, masks, positions, scores, and what keeps them alive. */
 import type { Execution, ForwardPass, KvCache, ModelFamily, ModelShape } from "./family.ts";
+import { returnLogits } from "./head.ts";
 import { growCache } from "./kv_cache.ts";
 import { type Scores, selectToken } from "./sample.ts";
 import type { Torch } from "./torch.ts";
@@ -86,15 +87,10 @@ export class GreedyLoop implements GenerationLoop {
     // A tuple of caches is made anew by the forward, while the inputs' dictionary holds the one before.
     const isTuple = torch.runtime.behaviours.has("bloom-tuple-cache");
     const before = isTuple ? pass.cache.slice() : [];
-    let logits = this.#family.forward(this.#shape, pass, this.#execution, torch);
+    const output = this.#family.forward(this.#shape, pass, this.#execution, torch);
     this.#staleCache = before;
     torch.device = this.#execution.deviceOf("");
-    // The hook of the whole model returns its output to the device of its input.
-    const [moved] = torch.send("logits", [logits], torch.device);
-    if (moved !== undefined) {
-      torch.free(logits.handle);
-      logits = { ...logits, handle: moved, device: torch.device };
-    }
+    const logits = returnLogits(torch, output);
     const prefillIsCall = torch.runtime.behaviours.has("loop-position-ids");
     if (isPrefill && prefillIsCall) torch.free(...this.#inputs.splice(0));
     this.#extend(isPrefill);

@@ -1,5 +1,6 @@
 /** The generation loop of transformers before 4.39, where greedy decoding was a function of its own. */
 import type { Execution, ForwardPass, KvCache, Logits, ModelFamily, ModelShape } from "./family.ts";
+import { returnLogits } from "./head.ts";
 import { growCache } from "./kv_cache.ts";
 import type { GenerationLoop } from "./loop.ts";
 import type { Torch } from "./torch.ts";
@@ -49,13 +50,9 @@ export class GreedySearch implements GenerationLoop {
     torch.device = this.#execution.deviceOf("");
     this.#prepare();
     const before = [...pass.cache];
-    let logits = this.#family.forward(this.#shape, pass, this.#execution, torch);
+    const output = this.#family.forward(this.#shape, pass, this.#execution, torch);
     torch.device = this.#execution.deviceOf("");
-    const [moved] = torch.send("logits", [logits], torch.device);
-    if (moved !== undefined) {
-      torch.free(logits.handle);
-      logits = { ...logits, handle: moved, device: torch.device };
-    }
+    const logits = returnLogits(torch, output);
     if (this.#logits !== undefined) torch.free(this.#logits.handle);
     this.#logits = logits;
     this.#append();

@@ -1,5 +1,6 @@
 /** The forward pass of OPT, as `transformers/models/opt/modeling_opt.py` (4.57.3, 5.17.0) runs it. */
 import { attentionSizes, eagerAttention, sdpaAttention } from "./attention.ts";
+import { finalNorm, runBlocks } from "./blocks.ts";
 import type { Execution, ForwardPass, Logits } from "./family.ts";
 import { lastLogits } from "./head.ts";
 import { updateCache } from "./kv_cache.ts";
@@ -111,31 +112,26 @@ export function forward(
   const offset = torch.elementwise("positions.offset", rows * 8, rows * 8);
   const positions = embed(torch, `${root}.embed_positions`, rows, shape.hiddenSize, execution);
   torch.free(offset);
-  let hidden: Placed = {
+  const first: Placed = {
     handle: torch.elementwise("hidden_states", bytes, 2 * bytes),
     device: torch.device,
     bytes,
   };
   const shared = mask === undefined ? [] : [mask];
-  for (let layer = 0; layer < shape.layers; layer++) {
-    const name = blockName(layer);
-    torch.device = execution.deviceOf(name);
-    const given = torch.send(name, [hidden, ...shared], torch.device);
-    execution.enter(name, bytes);
-    const handle = decoderLayer(torch, layer, mask !== undefined, shape, pass, execution);
-    execution.leave(name);
-    for (const copy of given) if (copy !== undefined) torch.free(copy);
-    torch.free(hidden.handle);
-    hidden = { handle, device: torch.device, bytes };
-  }
+  const blocks = { layers: shape.layers, blockName, given: () => shared };
+  const hidden = runBlocks(torch, execution, blocks, first, (layer) => ({
+    handle: decoderLayer(torch, layer, mask !== undefined, shape, pass, execution),
+  }));
   const last = `${root}.final_layer_norm`;
-  torch.device = execution.deviceOf(last);
-  const [moved] = torch.send(last, [hidden], torch.device);
-  const final = layerNorm(torch, last, rows, shape.hiddenSize, execution);
-  if (moved !== undefined) torch.free(moved);
+  const placed = finalNorm(
+    torch,
+    execution,
+    last,
+    hidden,
+    () => layerNorm(torch, last, rows, shape.hiddenSize, execution),
+  );
   const masks = shared.map(({ handle }) => handle);
   torch.free(hidden.handle, ...isInPlace ? [...masks, tokens] : [tokens, ...masks], positions);
-  const placed = { handle: final, device: torch.device, bytes };
   const all = behaviours.has("logits-of-all-positions") ? pass.query : 1;
   return lastLogits(torch, placed, shape, pass, execution, { positions: all });
 }

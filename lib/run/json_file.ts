@@ -1,4 +1,5 @@
 /** Writes a large object as JSON piece by piece: a plan of ten thousand cells is fifty megabytes of text. */
+import { replaceWhole } from "./run_folder.ts";
 
 const CHUNK_CHARACTERS = 1 << 16;
 
@@ -7,16 +8,7 @@ const CHUNK_CHARACTERS = 1 << 16;
  * Lists at the top level are written item by item. Throws what the system throws.
  */
 export function writeJsonWhole(path: string, object: object): void {
-  const temporary = `${path}.tmp`;
-  try {
-    writePieces(temporary, jsonPieces(object));
-    Deno.renameSync(temporary, path);
-  } catch (error) {
-    try {
-      Deno.removeSync(temporary);
-    } catch { /* it was never made */ }
-    throw error;
-  }
+  replaceWhole(path, (temporary) => writePieces(temporary, jsonPieces(object)));
 }
 
 /** The text in pieces. */

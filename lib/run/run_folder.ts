@@ -25,9 +25,14 @@ export function fileName(name: string): string {
 
 /** Writes a file so that a reader, or a crash, never sees half of it. */
 export function writeWhole(path: string, text: string): void {
+  replaceWhole(path, (temporary) => Deno.writeTextFileSync(temporary, text));
+}
+
+/** As `writeWhole`, for a file that `write` fills under the name that it is given. */
+export function replaceWhole(path: string, write: (temporary: string) => void): void {
   const temporary = `${path}.tmp`;
   try {
-    Deno.writeTextFileSync(temporary, text);
+    write(temporary);
     Deno.renameSync(temporary, path);
   } catch (error) {
     try {
