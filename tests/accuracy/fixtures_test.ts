@@ -1,4 +1,4 @@
-/** Predictions against what was measured on an H100: bytes that PyTorch's allocator handed out, and steps. */
+/** Predictions against what was measured, on an H100 and on a CPU: bytes that PyTorch's allocator handed out, and steps. */
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { readMeasured } from "../../lib/commands/measured_input.ts";
@@ -37,5 +37,24 @@ Deno.test("steps on an H100 that memory or links bind are within 12 % at the med
     );
     assert.ok(steps !== undefined && steps.medianAbsoluteError < 0.12, name);
     assert.ok((steps.coverage ?? 0) >= 0.85, `${name}: ${steps.coverage}`);
+  }
+});
+
+Deno.test("three models on a CPU: every verdict, peaks within 10 %, steps within 25 % at the median", () => {
+  for (const name of ["tiny", "bloom-121m", "llama-58m"]) {
+    const { comparisons, accuracy } = validate(`measurements/cpu_times/${name}.json`);
+    assert.deepEqual(accuracy.confusion.wrong, [], name);
+    for (const { quantity, cellId, error } of comparisons) {
+      if (quantity === "peakBytes") {
+        assert.ok(Math.abs(error) < 0.1, `${name}, ${cellId}: ${error}`);
+      }
+    }
+    const steps = comparisons.filter(({ quantity }) => quantity === "msPerStep").map(({ error }) =>
+      Math.abs(error)
+    );
+    assert.ok(
+      (steps.toSorted((a, b) => a - b)[Math.floor(steps.length / 2)] ?? 1) < 0.25,
+      `${name}: ${steps}`,
+    );
   }
 });
