@@ -4,7 +4,7 @@
  * generate. Lines of other kinds are passed over.
  */
 import { findDeviceByProductName } from "../catalog/devices.ts";
-import { findModel } from "../catalog/model.ts";
+import { findModel } from "../catalog/model_facts.ts";
 import type { CellSpec, HfConfig, ModelSpec, StrategySpec } from "../language/pipeline.ts";
 import type { MeasuredCell, MeasuredSet, Quantity } from "./measured.ts";
 import { pipelineFor } from "./pipelines.ts";

@@ -47,12 +47,11 @@ export interface NodeFact {
   readonly diskReaders?: Fact;
 }
 
-/** A model as `data/models.json` has it. */
+/** A model as a file of `data/models` has it. */
 export interface ModelFact {
   readonly name: string;
   readonly aliases: readonly string[];
   readonly parameters: Fact;
-  readonly embeddingParameters: Fact;
   readonly config: Readonly<Record<string, unknown>>;
   readonly source: string;
 }

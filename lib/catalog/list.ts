@@ -1,7 +1,7 @@
 /** What `ls models`, `ls hardware` and `ls stacks` show. */
 import { deviceFacts } from "./devices.ts";
 import { nodeFacts } from "./hardware.ts";
-import { modelFacts } from "./model.ts";
+import { modelFacts } from "./model_facts.ts";
 import { stackFacts } from "./stack.ts";
 
 /** One model of the catalog. */
@@ -47,7 +47,8 @@ export function listModels(): ModelRow[] {
     aliases: model.aliases,
     family: String(model.config["model_type"]),
     parameters: model.parameters.value,
-    dtype: String(model.config["torch_dtype"]),
+    // What from_pretrained loads where a config is silent.
+    dtype: String(model.config["torch_dtype"] ?? "float32"),
     source: model.parameters.source,
   }));
 }

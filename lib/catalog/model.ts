@@ -10,29 +10,14 @@ import {
 } from "../diagnostics/messages/catalog.ts";
 import { suggest } from "../diagnostics/suggest.ts";
 import type { HfConfig, ModelSpec } from "../language/pipeline.ts";
-import data from "./data/models.json" with { type: "json" };
-import type { ModelFact } from "./facts.ts";
 import type { FileReader, FileStat } from "./files.ts";
 import { readJsonObject, reasonOf } from "./json_file.ts";
+import { findModel, modelFacts } from "./model_facts.ts";
 import type { Model } from "./types.ts";
 import { readCheckpoint } from "./weights.ts";
 
-const MODELS: readonly ModelFact[] = data.models;
 const MAX_CONFIG_BYTES = 4 * 2 ** 20;
 const PLACE = { path: ["model"] };
-
-/** Every model with the sources of its numbers, in catalog order. */
-export function modelFacts(): readonly ModelFact[] {
-  return MODELS;
-}
-
-/** The model of that name or alias, compared without regard to case. */
-export function findModel(name: string): ModelFact | undefined {
-  const lowered = name.toLowerCase();
-  return MODELS.find((model) =>
-    [model.name, ...model.aliases].some((spelling) => spelling.toLowerCase() === lowered)
-  );
-}
 
 /**
  * Resolves a model. Nothing is downloaded, and of weight files only the headers are read.
@@ -98,7 +83,7 @@ function resolveConfig(
   const name = spec.catalog ?? spec.name;
   const fact = findModel(name);
   if (fact !== undefined) return { value: { config: fact.config, files: [] }, diagnostics: [] };
-  const names = MODELS.flatMap((model) => [model.name, ...model.aliases]);
+  const names = modelFacts().flatMap((model) => [model.name, ...model.aliases]);
   return failure(unknownModel({ name, suggestion: suggest(name, names) }, PLACE));
 }
 

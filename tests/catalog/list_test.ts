@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { listHardware, listModels, listStacks } from "../../lib/catalog/list.ts";
 
-Deno.test("listModels() shows the BLOOM family with sizes", () => {
-  assert.deepEqual(listModels().map((row) => [row.name, row.parameters, row.dtype]), [
+Deno.test("listModels() shows families with sizes and dtypes", () => {
+  const rows = listModels().map((row) => [row.name, row.parameters, row.dtype]);
+  assert.deepEqual(rows.slice(0, 6), [
     ["bigscience/bloom-560m", 559_214_592, "float16"],
     ["bigscience/bloom-1b1", 1_065_314_304, "float16"],
     ["bigscience/bloom-1b7", 1_722_408_960, "float16"],
@@ -10,6 +11,7 @@ Deno.test("listModels() shows the BLOOM family with sizes", () => {
     ["bigscience/bloom-7b1", 7_069_016_064, "float16"],
     ["bigscience/bloom", 176_247_271_424, "bfloat16"],
   ]);
+  assert.deepEqual(rows.at(-1), ["openai-community/gpt2-xl", 1_557_611_200, "float32"]);
 });
 
 Deno.test("listHardware() shows nodes with their devices, then kinds of devices", () => {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { findModel } from "../../lib/catalog/model.ts";
+import { findModel } from "../../lib/catalog/model_facts.ts";
 import { findNode } from "../../lib/catalog/hardware.ts";
 import {
   explainRule,

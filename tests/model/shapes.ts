@@ -1,5 +1,5 @@
 /** Shapes and passes for tests of the model families. */
-import models from "../../lib/catalog/data/models.json" with { type: "json" };
+import { findModel } from "../../lib/catalog/model_facts.ts";
 import { bloom } from "../../lib/model/bloom.ts";
 import type { Execution, ForwardPass, ModelShape } from "../../lib/model/family.ts";
 import type { Dtype } from "../../lib/language/pipeline.ts";
@@ -16,7 +16,7 @@ export function bloomShape(config: Readonly<Record<string, unknown>>): ModelShap
 
 /** The shape of a model of the catalog. */
 export function catalogShape(name: string): ModelShape {
-  const model = models.models.find((each) => each.name === name);
+  const model = findModel(name);
   if (model === undefined) throw new Error(`No model "${name}"`);
   return bloomShape(model.config);
 }
