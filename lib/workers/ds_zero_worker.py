@@ -15,7 +15,7 @@ from stowage_worker.weights import (  # noqa: E402
     model_config,
     model_options,
     parameter_kinds,
-    random_tensor,
+    write_random,
 )
 
 
@@ -30,7 +30,7 @@ def load(session):
     options = model_options(strategy)
     if request["model"]["weights"] == "on-device":
         model = AutoModelForCausalLM.from_config(model_config(request), **options)
-        fill_gathered(model, request["seed"], device)
+        fill_gathered(model, request["seed"])
     else:
         model = AutoModelForCausalLM.from_pretrained(request["model"]["path"], **options)
 
@@ -39,17 +39,14 @@ def load(session):
     return engine.module, device
 
 
-def fill_gathered(model, seed, device) -> None:
-    """The random weights that the other strategies make, parameter by parameter, each gathered for its moment."""
+def fill_gathered(model, seed) -> None:
+    """The random weights that the other strategies make, each written into its parameter while that is gathered."""
     kinds = parameter_kinds(model)
     std = getattr(model.config, "initializer_range", 0.02)
     for name, parameter in model.named_parameters():
         # Every rank makes the same values, and the first one's count.
         with deepspeed.zero.GatheredParameters([parameter], modifier_rank=0):
-            values = random_tensor(
-                name, parameter.shape, kinds[name], std, seed, parameter.dtype, device
-            )
-            parameter.data.copy_(values)
+            write_random(parameter.data, name, kinds[name], std, seed)
 
 
 run_session(session, load)

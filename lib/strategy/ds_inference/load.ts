@@ -65,19 +65,14 @@ function loadByFile(
   host.free(file);
 }
 
-/** The whole model on the device. A tied head has a tensor of its own until the model ties it. */
+/** The whole model on the device, filled where it will be cut; a tied head shares its tensor from the start. */
 function construct(layout: DsInferenceLayout, device: Tape): Map<string, number> {
-  const whole = new Map<string, number>();
-  for (const { name, wholeBytes } of layout.weights) {
-    whole.set(name, device.tensor(`${name} (whole)`, wholeBytes, "weights"));
-  }
-  for (const { name, isTied } of layout.weights) {
-    const handle = whole.get(name);
-    if (!isTied || handle === undefined) continue;
-    device.free(handle);
-    whole.delete(name);
-  }
-  return whole;
+  return new Map(
+    layout.weights.filter(({ isTied }) => !isTied).map(({ name, wholeBytes }) => [
+      name,
+      device.tensor(`${name} (whole)`, wholeBytes, "weights"),
+    ]),
+  );
 }
 
 /** Each part is copied out of its parameter, which is freed before the next one is cut. */

@@ -39,15 +39,19 @@ def model_options(strategy) -> dict:
 
 
 def random_tensor(name, shape, kind, std, seed, dtype, device="cpu"):
-    """One parameter. Its values depend on seed and name only, not on what was made before it."""
+    """One parameter with random values."""
+    return write_random(torch.empty(shape, dtype=dtype, device=device), name, kind, std, seed)
+
+
+def write_random(values, name, kind, std, seed):
+    """Random values into a tensor that is there. They depend on seed and name only, not on what was made before."""
     if kind == "one":
-        return torch.ones(shape, dtype=dtype, device=device)
+        return values.fill_(1)
     if kind == "zero":
-        return torch.zeros(shape, dtype=dtype, device=device)
+        return values.zero_()
     digest = hashlib.sha256(f"{seed}/{name}".encode()).digest()
-    generator = torch.Generator(device=device).manual_seed(int.from_bytes(digest[:7], "little"))
-    values = torch.empty(shape, dtype=dtype, device=device)
-    if values.is_cuda or dtype == torch.float32:
+    generator = torch.Generator(values.device).manual_seed(int.from_bytes(digest[:7], "little"))
+    if values.is_cuda or values.dtype == torch.float32:
         return values.normal_(0.0, std, generator=generator)
     # A CPU makes normal numbers ten times faster in float32; piece by piece, so that no second tensor is whole.
     for piece in values.view(-1).split(PIECE):
