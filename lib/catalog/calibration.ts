@@ -11,16 +11,24 @@ export interface MemoryCalibration {
   readonly cudaContextBytes: number;
   /** What the driver takes beside it once the kernels of a generation have been loaded. */
   readonly kernelModulesBytes: number;
+  /** What the driver takes for a captured graph of a decode step. */
+  readonly graphBytes: number;
   /** NCCL's buffers on one GPU of a group of several. */
-  readonly ncclBytes: number;
+  readonly ncclBytes: ByStrategy;
   /** NCCL's buffers in a group of one. */
   readonly ncclOneRankBytes: number;
   /** What DeepSpeed's injected kernels take beside their workspace. */
   readonly kernelInjectionBytes: number;
   /** Fitted, not explained: what ZeRO-3 over several ranks held in 2022 beside everything that is traced. */
   readonly zeroUnidentifiedBytes: number;
-  /** Private memory of one rank's interpreter and libraries, beside a GPU. */
+  /** Private memory of one rank's interpreter, libraries and first context, beside a GPU. */
   readonly hostBaseBytes: ByStrategy;
+  /** What a communicator takes of the host. */
+  readonly hostCommunicatorBytes: number;
+  /** Pinned memory of the first context. */
+  readonly hostPinnedContextBytes: number;
+  /** What each further context of the same process takes. */
+  readonly hostFurtherContextBytes: number;
   /** What that grows by when the kernels of a generation are loaded. */
   readonly hostKernelsBytes: number;
   /** VmData of one rank after its imports, on a cpu device. */
@@ -37,13 +45,21 @@ export function memoryCalibration(stack: Stack): MemoryCalibration {
     cudaContextBytes: (isOld ? memory.cudaContextBytesTorch1 : memory.cudaContextBytes).value,
     // Before 2.0 the context had all kernels from the start.
     kernelModulesBytes: isOld ? 0 : memory.kernelModulesBytes.value,
-    ncclBytes: memory.ncclBytes.value,
+    graphBytes: memory.graphBytes.value,
+    ncclBytes: isOld ? everywhere(memory.ncclBytesTorch1.value) : memory.ncclBytes.values,
     ncclOneRankBytes: memory.ncclOneRankBytes.value,
     kernelInjectionBytes: isOld ? 0 : memory.kernelInjectionBytes.value,
     zeroUnidentifiedBytes: memory.zeroUnidentifiedBytes.value,
     hostBaseBytes: memory.hostBaseBytes.values,
+    hostCommunicatorBytes: memory.hostCommunicatorBytes.value,
+    hostPinnedContextBytes: memory.hostPinnedContextBytes.value,
+    hostFurtherContextBytes: memory.hostFurtherContextBytes.value,
     hostKernelsBytes: memory.hostKernelsBytes.value,
     cpuBaseBytes: memory.cpuBaseBytes.values,
     cpuBaseResidentBytes: memory.cpuBaseResidentBytes.values,
   };
+}
+
+function everywhere(bytes: number): ByStrategy {
+  return { accelerate: bytes, "ds-inference": bytes, "ds-zero": bytes };
 }

@@ -17,6 +17,8 @@ import { type AllocatorOptions, roundedUnits, UNIT_BYTES } from "./allocator/rul
 export interface Reserved {
   /** `max_memory_allocated` over loading. */
   readonly loadPeakAllocatedBytes: number;
+  /** `max_memory_reserved` over loading. */
+  readonly loadPeakReservedBytes: number;
   /** `max_memory_allocated`, reset after loading. */
   readonly peakAllocatedBytes: number;
   /** `max_memory_reserved`, reset after loading. */
@@ -84,14 +86,15 @@ export class DeviceReplay {
     const values = new Float64Array(sizes.length);
     const units = new Int32Array(sizes.length);
     const blocks: Int32Array[] = [];
-    let loadPeakAllocatedBytes = 0;
-    let isLoading = true;
+    let loading: { allocated: number; reserved: number } | undefined;
     let failure: Failure | undefined;
 
     function play(pass: DevicePass, step: number): boolean {
-      if (isLoading && pass.phase === "prefill") {
-        isLoading = false;
-        loadPeakAllocatedBytes = allocator.peakAllocatedBytes;
+      if (loading === undefined && pass.phase === "prefill") {
+        loading = {
+          allocated: allocator.peakAllocatedBytes,
+          reserved: allocator.peakReservedBytes,
+        };
         // Cells are measured from an empty cache, so that none depends on what ran before it.
         allocator.emptyCache();
         allocator.resetPeaks();
@@ -126,7 +129,8 @@ export class DeviceReplay {
     }
     const { peakAllocatedBytes, peakReservedBytes, retries } = allocator;
     return {
-      loadPeakAllocatedBytes: isLoading ? peakAllocatedBytes : loadPeakAllocatedBytes,
+      loadPeakAllocatedBytes: loading?.allocated ?? peakAllocatedBytes,
+      loadPeakReservedBytes: loading?.reserved ?? peakReservedBytes,
       peakAllocatedBytes,
       peakReservedBytes,
       retries,

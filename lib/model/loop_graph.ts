@@ -1,6 +1,7 @@
 /**
  * The loop of `decode: graph` (lib/workers/stowage_worker/decode): Hugging Face's `generate` makes the first token with a
- * cache that is allocated whole beforehand; then one step is run once, captured as a CUDA graph, and replayed.
+ * cache that is allocated whole beforehand; then one step is captured as a CUDA graph, and replayed. What is written
+ * is a generation after the first: it finds the graph with its pool, which makes it the fullest.
  */
 import type { Execution, ForwardPass, KvCache, ModelFamily, ModelShape } from "./family.ts";
 import type { Generation } from "./generate.ts";
@@ -8,8 +9,12 @@ import { type GenerationLoop, GreedyLoop } from "./loop.ts";
 import type { Torch } from "./torch.ts";
 
 const ID_BYTES = 8;
+/** A graph allocates from a pool of its own, whose cached blocks serve nothing else. */
+const GRAPH_POOL = 2;
 /** What a captured product takes for cuBLASLt beside the workspace of cuBLAS. */
 const CUBLASLT_WORKSPACE_BYTES = 2 ** 20;
+/** From the second layer on every layer finds the blocks of the one before. */
+const CAPTURED_LAYERS = 2;
 
 export class GraphLoop implements GenerationLoop {
   readonly #torch: Torch;
@@ -19,7 +24,6 @@ export class GraphLoop implements GenerationLoop {
   readonly #generation: Generation;
   readonly #prefill: GreedyLoop;
   readonly #kept: number[] = [];
-  #isCaptured = false;
 
   constructor(
     torch: Torch,
@@ -36,7 +40,7 @@ export class GraphLoop implements GenerationLoop {
     this.#prefill = new GreedyLoop(torch, family, shape, execution);
   }
 
-  /** The buffers that outlive every step: all keys, all values, then what a step reads and writes. */
+  /** The buffers that outlive every step: all keys, all values, what a step reads and writes, and the graph. */
   begin(batch: number, promptTokens: number): void {
     const torch = this.#torch;
     torch.device = this.#execution.deviceOf("");
@@ -54,6 +58,7 @@ export class GraphLoop implements GenerationLoop {
     this.#keep("first", batch * 4);
     this.#keep("new_ids", newTokens * batch * ID_BYTES);
     this.#keep("written", ID_BYTES);
+    this.#capture(batch);
     this.#prefill.begin(batch, promptTokens);
   }
 
@@ -64,7 +69,6 @@ export class GraphLoop implements GenerationLoop {
       this.#keep("output", pass.batch * (pass.query + 1) * ID_BYTES);
       return;
     }
-    if (!this.#isCaptured) this.#capture(pass);
     this.#replay(pass);
   }
 
@@ -75,28 +79,61 @@ export class GraphLoop implements GenerationLoop {
     this.#torch.free(...this.#kept.splice(0));
   }
 
-  /** One step to compile and to choose algorithms; then the same tensors in a pool that belongs to the graph. */
-  #capture({ batch }: ForwardPass): void {
+  /**
+   * The pool of the graph: the tensors of a step are dead when the capture ends, but nobody else is given their blocks.
+   * Every layer finds those of the layer before.
+   */
+  #capture(batch: number): void {
     const torch = this.#torch;
-    this.#isCaptured = true;
-    const sizes = this.#stepTensors(batch);
-    torch.free(...sizes.map(([name, bytes]) => torch.tensor(name, bytes)));
-    for (const [name, bytes] of sizes) this.#keep(`${name} (graph)`, bytes, "activation");
-    if (batch === 1 || torch.runtime.cublasWorkspaceBytes === 0) return;
-    // The stream of the capture has a workspace of its own; single rows go through kernels that need none.
-    this.#keep("cuBLAS workspace (graph)", torch.runtime.cublasWorkspaceBytes, "workspace");
-    this.#keep("cuBLASLt workspace (graph)", CUBLASLT_WORKSPACE_BYTES, "workspace");
+    torch.stream = GRAPH_POOL;
+    const { elementBytes, cublasWorkspaceBytes } = torch.runtime;
+    const row = (name: string, size: number) => torch.tensor(name, batch * size * elementBytes);
+    const { hiddenSize, vocabSize } = this.#shape;
+    let hidden = row("hidden", hiddenSize);
+    for (let layer = 0; layer < CAPTURED_LAYERS; layer++) {
+      const norm = row("norm", hiddenSize);
+      const inputs = this.#projections().map((size) => row("query, key, value", size));
+      // The stream of the capture has workspaces of its own; single rows go through kernels that need none.
+      if (layer === 0 && batch > 1 && cublasWorkspaceBytes > 0) {
+        this.#keep("cuBLAS workspace (graph)", cublasWorkspaceBytes, "workspace");
+        this.#keep("cuBLASLt workspace (graph)", CUBLASLT_WORKSPACE_BYTES, "workspace");
+      }
+      const mixed = row("attention", this.#headElements());
+      const middle = row("hidden", hiddenSize);
+      const second = row("norm", hiddenSize);
+      torch.free(norm);
+      const wide = this.#wideTensors().map((size) => row("wide", size));
+      const output = row("hidden", hiddenSize);
+      torch.free(hidden, ...inputs, mixed, middle, second, ...wide);
+      hidden = output;
+    }
+    const norm = row("norm", hiddenSize);
+    const logits = row("logits", vocabSize);
+    torch.free(norm, hidden);
+    torch.free(torch.tensor("argmax", batch * ID_BYTES), logits);
+    torch.stream = 0;
   }
 
-  /** What is alive at the fullest moment of a step, which is its end. */
-  #stepTensors(batch: number): [name: string, bytes: number][] {
-    const { elementBytes } = this.#torch.runtime;
-    return [
-      ["hidden", batch * this.#shape.hiddenSize * elementBytes],
-      ["ln_f", batch * this.#shape.hiddenSize * elementBytes],
-      ["logits", batch * this.#shape.vocabSize * elementBytes],
-      ["argmax", batch * ID_BYTES],
-    ];
+  #headElements(): number {
+    return this.#shape.heads / this.#generation.tensorParallel * this.#shape.headDim;
+  }
+
+  /** Outputs of the projections into queries, keys and values: one product, or three. */
+  #projections(): number[] {
+    const { kvHeads, headDim } = this.#shape;
+    const heads = this.#headElements();
+    const narrow = kvHeads / this.#generation.tensorParallel * headDim;
+    return narrow === heads && !this.#isGated() ? [3 * heads] : [heads, narrow, narrow];
+  }
+
+  /** The outputs of the first products of an MLP; a gate's is activated into another tensor. */
+  #wideTensors(): number[] {
+    const wide = this.#shape.intermediateSize / this.#generation.tensorParallel;
+    return this.#isGated() ? [wide, wide, wide] : [wide];
+  }
+
+  #isGated(): boolean {
+    return this.#family.graphStep === "gated";
   }
 
   #keep(name: string, bytes: number, category: "activation" | "workspace" = "activation"): void {
@@ -109,10 +146,10 @@ export class GraphLoop implements GenerationLoop {
     const { elementBytes } = torch.runtime;
     const shape = this.#shape;
     const hidden = shape.hiddenSize;
-    const heads = shape.heads / tensorParallel * shape.headDim;
+    const heads = this.#headElements();
     const narrow = shape.kvHeads / tensorParallel * shape.headDim;
     const wide = shape.intermediateSize / tensorParallel;
-    const isGated = this.#family.graphStep === "gated";
+    const isGated = this.#isGated();
     const product = (name: string, inputs: number, outputs: number, outputBytes = outputs) => {
       const bytes = (batch * (inputs + outputBytes) + inputs * outputs) * elementBytes;
       torch.replayed(name, bytes, 2 * batch * inputs * outputs, "product");
@@ -122,12 +159,7 @@ export class GraphLoop implements GenerationLoop {
     rows("embedding", 2 * hidden);
     for (let layer = 0; layer < shape.layers; layer++) {
       rows("norm", 2 * hidden);
-      if (narrow === heads && !isGated) product("query_key_value", hidden, 3 * heads);
-      else {
-        product("query", hidden, heads);
-        product("key", hidden, narrow);
-        product("value", hidden, narrow);
-      }
+      for (const outputs of this.#projections()) product("query, key, value", hidden, outputs);
       rows("attention", 2 * heads + 2 * narrow * (past + 1));
       product("dense", heads, hidden);
       this.#execution.allReduce(torch.device, batch * hidden * elementBytes);

@@ -1,6 +1,7 @@
 /** What a cell needs of every device and host: its trace through the memory interpreter. */
 import { memoryCalibration } from "../catalog/calibration.ts";
 import { type Peak, PeakMemory, type Peaks } from "../memory/peak.ts";
+import type { Reserved } from "../memory/reserved.ts";
 import type { Placement, StrategyContext, Workload } from "../strategy/strategy.ts";
 import { HOST, type Phase } from "../trace/trace.ts";
 import {
@@ -153,10 +154,15 @@ function gpuTerms(
     allocatorRetries: reserved.retries,
     // What a cell that runs out of memory would fill is not known: no less than it requires.
     peakBytes: reserved.failure === undefined
-      ? filledInterval(reserved.peakReservedBytes + outsideBytes, peak, capacity)
+      ? filledInterval(filledBytes(reserved) + outsideBytes, peak, capacity)
       : required,
     required,
   };
+}
+
+/** What the allocator took at most, loading included. */
+function filledBytes({ loadPeakReservedBytes, peakReservedBytes }: Reserved): number {
+  return Math.max(loadPeakReservedBytes, peakReservedBytes);
 }
 
 /**

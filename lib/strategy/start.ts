@@ -40,11 +40,27 @@ export function traceStart(
     // Not of PyTorch's allocator, so they belong to the context as the libraries do.
     sink.allocate({ device, name: "NCCL buffers", category: "context", bytes: ncclBytes });
   }
-  if (device === 0) {
-    const bytes = facts.hostBaseBytes[use];
-    sink.allocate({ device: HOST, name: "interpreter and libraries", category: "context", bytes });
-  }
+  traceHostStart(use, facts, device, ncclBytes > 0, sink);
   return facts.cudaContextBytes + facts.kernelModulesBytes + ncclBytes;
+}
+
+/** One process has one interpreter, however many devices it sees; each of their contexts takes something of the host. */
+function traceHostStart(
+  use: StrategySpec["use"],
+  facts: MemoryCalibration,
+  device: number,
+  hasCommunicator: boolean,
+  sink: TraceSink,
+): void {
+  const keep = (name: string, bytes: number) =>
+    sink.allocate({ device: HOST, name, category: "context", bytes });
+  if (device !== 0) {
+    keep("context of a further device", facts.hostFurtherContextBytes);
+    return;
+  }
+  keep("interpreter and libraries", facts.hostBaseBytes[use]);
+  keep("pinned buffers of the context", facts.hostPinnedContextBytes);
+  if (hasCommunicator) keep("communicator", facts.hostCommunicatorBytes);
 }
 
 /** NCCL is set up by the first collective: ZeRO has one even with one rank, tensor parallelism then has none. */
@@ -53,15 +69,26 @@ function communicationBytes(
   worldSize: number,
   facts: MemoryCalibration,
 ): number {
-  if (worldSize > 1) return facts.ncclBytes;
+  if (worldSize > 1) return facts.ncclBytes[use];
   return use === "ds-zero" ? facts.ncclOneRankBytes : 0;
 }
 
-/** Writes what the first generation loads into the host beside GPUs; on a device it is part of the context. */
-export function traceHostKernels(context: StrategyContext, sink: TraceSink): void {
+/** Writes what the first generation loads beside a GPU: into the host, and for a captured graph into the device. */
+export function traceFirstGeneration(
+  { decode }: Pick<StrategySpec, "decode">,
+  context: StrategyContext,
+  sink: TraceSink,
+): void {
   if (context.hardware.device.type === "cpu") return;
-  const bytes = memoryCalibration(context.stack).hostKernelsBytes;
-  sink.allocate({ device: HOST, name: "kernels and handles", category: "context", bytes });
+  const { hostKernelsBytes, graphBytes } = memoryCalibration(context.stack);
+  sink.allocate({
+    device: HOST,
+    name: "kernels and handles",
+    category: "context",
+    bytes: hostKernelsBytes,
+  });
+  if (decode !== "graph") return;
+  sink.allocate({ device: 0, name: "captured graph", category: "context", bytes: graphBytes });
 }
 
 /** One device per rank, all told by the trace of rank 0. */

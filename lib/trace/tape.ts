@@ -5,6 +5,8 @@ export class Tape {
   readonly #sink: TraceSink;
   /** Where the next tensors and operations are. */
   device: number;
+  /** CUDA stream whose cached blocks serve the next tensors; the pool of a captured graph counts as one. */
+  stream = 0;
 
   constructor(sink: TraceSink, device: number) {
     this.#sink = sink;
@@ -13,7 +15,8 @@ export class Tape {
 
   /** Allocates `bytes` without an operation (the kernel that fills it is told by `kernel`). */
   tensor(name: string, bytes: number, category: Category = "activation"): number {
-    return this.#sink.allocate({ device: this.device, name, category, bytes });
+    const stream = this.stream === 0 ? {} : { stream: this.stream };
+    return this.#sink.allocate({ device: this.device, name, category, bytes, ...stream });
   }
 
   free(...handles: readonly number[]): void {

@@ -19,12 +19,14 @@ function direct(
 ) {
   const allocator = new CachingAllocator(options);
   let loadPeakAllocatedBytes = 0;
+  let loadPeakReservedBytes = 0;
   let failed = false;
   const first = workload.newTokens - 1;
   placement.trace({ ...workload, decodeSteps: { first } }, {
     beginPhase(phase) {
       if (phase !== "prefill" || failed) return;
       loadPeakAllocatedBytes = allocator.peakAllocatedBytes;
+      loadPeakReservedBytes = allocator.peakReservedBytes;
       allocator.emptyCache();
       allocator.resetPeaks();
     },
@@ -41,7 +43,14 @@ function direct(
     run() {},
   });
   const { peakAllocatedBytes, peakReservedBytes, retries } = allocator;
-  return { loadPeakAllocatedBytes, peakAllocatedBytes, peakReservedBytes, retries, failed };
+  return {
+    loadPeakAllocatedBytes,
+    loadPeakReservedBytes,
+    peakAllocatedBytes,
+    peakReservedBytes,
+    retries,
+    failed,
+  };
 }
 
 const MIB = 2 ** 20;

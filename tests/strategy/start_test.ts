@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { StrategySpec } from "../../lib/language/pipeline.ts";
-import { symmetricDevices, traceHostKernels, traceStart } from "../../lib/strategy/start.ts";
+import { symmetricDevices, traceFirstGeneration, traceStart } from "../../lib/strategy/start.ts";
 import { HOST } from "../../lib/trace/trace.ts";
 import { Recorder } from "../trace/recorder.ts";
 import { CPU, strategyContext } from "./contexts.ts";
@@ -18,16 +18,32 @@ function startOf(
 }
 
 Deno.test("a GPU holds a context, beside others with the buffers of the communication library", () => {
-  assert.deepEqual(startOf(0, 1), [[0, "context"], [HOST, "context"]]);
-  assert.deepEqual(startOf(0, 8), [[0, "context"], [0, "context"], [HOST, "context"]]);
+  const libraries = [HOST, "context"];
+  assert.deepEqual(startOf(0, 1), [[0, "context"], libraries, libraries]);
+  assert.deepEqual(startOf(0, 8), [
+    [0, "context"],
+    [0, "context"],
+    libraries,
+    libraries,
+    libraries,
+  ]);
 });
 
 Deno.test("ZeRO sets the communication library up for one rank too", () => {
-  assert.equal(startOf(0, 1, { use: "ds-zero" }).length, 3);
+  assert.equal(startOf(0, 1, { use: "ds-zero" }).length, 5);
 });
 
-Deno.test("one process has one interpreter, however many GPUs it sees", () => {
-  assert.deepEqual(startOf(1, 1), [[1, "context"]]);
+Deno.test("one process has one interpreter, and a context for each GPU that it sees", () => {
+  assert.deepEqual(startOf(1, 1), [[1, "context"], [HOST, "context"]]);
+});
+
+Deno.test("a group that sums has more buffers than one that gathers, one of 2022 the same", () => {
+  function bytes(use: StrategySpec["use"], torch: string): number {
+    const context = strategyContext({ stack: { torch } });
+    return traceStart(use, context, 0, 2, new Recorder());
+  }
+  assert.ok(bytes("ds-inference", "2.11.0") > bytes("ds-zero", "2.11.0"));
+  assert.equal(bytes("ds-inference", "1.12.0"), bytes("ds-zero", "1.12.0"));
 });
 
 Deno.test("a cpu device is the interpreter itself", () => {
@@ -37,10 +53,12 @@ Deno.test("a cpu device is the interpreter itself", () => {
 
 Deno.test("the first generation loads kernels into the host beside a GPU", () => {
   const recorder = new Recorder();
-  traceHostKernels(strategyContext({ device: CPU }), recorder);
+  traceFirstGeneration({ decode: "eager" }, strategyContext({ device: CPU }), recorder);
   assert.equal(recorder.tensors().length, 0);
-  traceHostKernels(strategyContext(), recorder);
+  traceFirstGeneration({ decode: "eager" }, strategyContext(), recorder);
   assert.deepEqual(recorder.tensors().map(({ device }) => device), [HOST]);
+  traceFirstGeneration({ decode: "graph" }, strategyContext(), recorder);
+  assert.deepEqual(recorder.tensors().map(({ device }) => device), [HOST, HOST, 0]);
 });
 
 Deno.test("the context of torch 1 is larger than that of torch 2", () => {

@@ -7,7 +7,7 @@ import { HOST, type TraceSink } from "../../trace/trace.ts";
 import { beginningWith } from "../execution.ts";
 import { generationOf } from "../generation.ts";
 import { isMapped, MAX_FILE_BYTES } from "../mapped.ts";
-import { traceHostKernels, traceStart } from "../start.ts";
+import { traceFirstGeneration, traceStart } from "../start.ts";
 import type { StrategyContext, Workload } from "../strategy.ts";
 import { placeOf } from "./device_map.ts";
 import type { AccelerateLayout } from "./place.ts";
@@ -36,7 +36,7 @@ export function traceAccelerate(
     context.family,
     context.shape,
     generationOf(spec, context, workload, 1),
-    beginningWith(() => traceHostKernels(context, sink), hooks(layout, context, sink)),
+    beginningWith(() => traceFirstGeneration(spec, context, sink), hooks(layout, context, sink)),
     sink,
   );
 }

@@ -7,7 +7,7 @@ import { runtimeOf } from "../../model/runtime.ts";
 import type { TraceSink } from "../../trace/trace.ts";
 import { beginningWith, plainExecution } from "../execution.ts";
 import { generationOf } from "../generation.ts";
-import { traceHostKernels, traceStart } from "../start.ts";
+import { traceFirstGeneration, traceStart } from "../start.ts";
 import type { StrategyContext, Workload } from "../strategy.ts";
 import { DEFAULT_MAX_OUT_TOKENS, workspaceBytes } from "./kernels.ts";
 import { traceLoad } from "./load.ts";
@@ -30,7 +30,7 @@ export function traceDsInference(
     context.shape,
     generationOf(spec, context, workload, layout.ranks),
     beginningWith(() => {
-      traceHostKernels(context, sink);
+      traceFirstGeneration(spec, context, sink);
       if (spec.kernelInject) traceWorkspace(spec, context, layout, workload, startBytes, sink);
     }, tensorParallel(layout, sink)),
     sink,

@@ -6,7 +6,7 @@ import { traceGenerate } from "../../model/generate.ts";
 import type { TraceSink } from "../../trace/trace.ts";
 import { beginningWith, plainExecution } from "../execution.ts";
 import { generationOf } from "../generation.ts";
-import { traceHostKernels, traceStart } from "../start.ts";
+import { traceFirstGeneration, traceStart } from "../start.ts";
 import type { StrategyContext, Workload } from "../strategy.ts";
 import { Coordinator } from "./coordinator.ts";
 import { GatherMemory } from "./gather.ts";
@@ -29,7 +29,7 @@ export function traceZero(
     context.shape,
     generationOf(spec, context, workload, 1),
     beginningWith(() => {
-      traceHostKernels(context, sink);
+      traceFirstGeneration(spec, context, sink);
       traceUnidentified(context, layout, sink);
     }, hooks.execution),
     sink,

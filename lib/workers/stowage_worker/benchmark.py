@@ -81,8 +81,10 @@ def run_cell(session, model, tokenizer, cell, device):
         benchmark = session.request["benchmark"]
         decoder = make_decoder(session, model, cell, device)
         for _ in range(benchmark["warmup"]):
+            limit_gpu(session)
             generate(session, model, ids, mask, cell, decoder)
         phase = "generate"
+        limit_gpu(session)
         runs = [
             generate(session, model, ids, mask, cell, decoder) for _ in range(benchmark["cycles"])
         ]
@@ -227,7 +229,8 @@ def synchronize() -> None:
 def limit_gpu(session) -> None:
     """Caps the allocator so that it and what is outside of it stay within the budget of the device.
 
-    Called by each `load` once the context and the communicator are there, and before any weight.
+    Called by each `load` once the context and the communicator are there and before any weight, and again before each
+    cell: what is outside grows when the first kernels are loaded.
     """
     cap = session.request["deviceCapBytes"]
     if not session.on_gpu or cap is None:
