@@ -16,6 +16,8 @@ export interface Behaviour {
   readonly title: string;
   /** Strategies that it can matter to. */
   readonly strategies: readonly StrategySpec["use"][];
+  /** Model types that it can matter to; absent where it can to all. */
+  readonly modelTypes?: readonly string[];
   /** Version ranges by package: it holds when all of one entry hold. */
   readonly when: readonly Readonly<Record<string, string>>[];
   readonly description: string;

@@ -55,7 +55,11 @@ async function explainFile({ subject, cell: id, terminal }: ExplainSettings): Pr
   talkDiagnostics(told, { terminal, source: sourceOf(input) });
   const planned = plan?.cells.find((each) => each.id === cell?.id);
   if (cell === undefined || planned === undefined) return EXIT.usage;
-  terminal.write(await explanation(input, cell, planned, plan?.stack.versions ?? {}));
+  const concerns = {
+    versions: plan?.stack.versions ?? {},
+    modelType: String(plan?.model.config["model_type"]),
+  };
+  terminal.write(await explanation(input, cell, planned, concerns));
   return EXIT.done;
 }
 
@@ -73,7 +77,10 @@ async function explanation(
   { parsed, path }: PipelineInput,
   cell: CellSpec,
   planned: Parameters<typeof import("./explain_view.ts")["cellDocument"]>[0],
-  versions: Readonly<Record<string, string>>,
+  { versions, modelType }: {
+    readonly versions: Readonly<Record<string, string>>;
+    readonly modelType: string;
+  },
 ): Promise<string> {
   const { planContext } = await import("./make_plan.ts");
   const { phasePeaks } = await import("./phase_peaks.ts");
@@ -89,8 +96,9 @@ async function explanation(
   const { BEHAVIOURS, behavioursOf } = await import("../catalog/behaviours.ts");
   const { behaviourBlocks } = await import("../report/behaviour_view.ts");
   const holding = behavioursOf({ versions });
-  const concerned = BEHAVIOURS.filter(({ name, strategies }) =>
-    holding.has(name) && strategies.includes(cell.strategy.use)
+  const concerned = BEHAVIOURS.filter(({ name, strategies, modelTypes }) =>
+    holding.has(name) && strategies.includes(cell.strategy.use) &&
+    (modelTypes?.includes(modelType) ?? true)
   );
   return renderText([...cellDocument(planned, groups, peaks), ...behaviourBlocks(concerned)]);
 }

@@ -1,7 +1,7 @@
 /** One cell's prediction in words: what limits it, and the terms of every device, phase by phase. */
 import { listWords } from "../diagnostics/quote.ts";
 import type { PeakTensors } from "../plan/peak_tensors.ts";
-import type { Interval, PlanCell, Prediction } from "../plan/plan.ts";
+import type { DevicePrediction, Interval, PlanCell, Prediction } from "../plan/plan.ts";
 import { formatBytes, formatMs, formatSeconds, plural } from "../report/bytes.ts";
 import type { Block } from "../report/document.ts";
 import { columnsOf } from "../report/table.ts";
@@ -122,7 +122,7 @@ function deviceBlocks({ indexes, phases }: DeviceGroup, prediction: Prediction):
           ...columnsOf(["bytes", "sum"], 0),
           ...columnsOf([capacityBytes === null ? "" : `up to ${formatBytes(full)}`]),
         ],
-        rows: phases.flatMap((phase) => phaseRows(phase, full)),
+        rows: [...phases.flatMap((phase) => phaseRows(phase, full)), ...cachedRows(device, full)],
       },
     },
   ];
@@ -143,6 +143,23 @@ function phaseRows({ phase, bytes, byCategory }: PhasePeak, full: number): strin
       bar(from, below, full),
     ];
   });
+}
+
+/** What the allocator holds beyond the tensors: no need, since it is returned where room is lacking, but NVML counts it. */
+function cachedRows(device: DevicePrediction, full: number): string[][] {
+  const { peakAllocatedBytes, peakReservedBytes, allocatorRetries, peakBytes } = device;
+  const cached = (peakReservedBytes ?? 0) - (peakAllocatedBytes ?? 0);
+  if (cached <= 0) return [];
+  const retries = allocatorRetries ?? 0;
+  const returned = retries > 0 ? ` (returned ${plural(retries, "time")})` : "";
+  const sum = peakBytes.mid;
+  return [[
+    "in the end",
+    `kept by the allocator${returned}`,
+    formatBytes(cached),
+    formatBytes(sum),
+    bar(sum - cached, sum, full),
+  ]];
 }
 
 function bar(from: number, to: number, full: number): string {
