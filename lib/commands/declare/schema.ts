@@ -1,4 +1,4 @@
-import type { Command } from "../commander.ts";
+import { type Command, Option } from "../commander.ts";
 import { type Action, command } from "./words.ts";
 
 /** Declares the command. */
@@ -11,10 +11,18 @@ export function declareSchema(program: Command, action: Action): void {
       "# yaml-language-server: $schema=pipeline.schema.json",
     examples: [
       ["stowage schema > pipeline.schema.json", "Save it beside your pipelines"],
+      ["stowage schema --format markdown", "Read the keys, their values and what they mean"],
     ],
   })
-    .action(action(async (common) => {
+    .addOption(
+      new Option("--format <format>", "JSON Schema, or a page of tables")
+        .choices(["json", "markdown"]).default("json"),
+    )
+    .action(action(async (common, _operands, flags) => {
       const { schemaCommand } = await import("../schema.ts");
-      return schemaCommand(common);
+      return schemaCommand({
+        ...common,
+        format: flags.format === "markdown" ? "markdown" : "json",
+      });
     }));
 }
