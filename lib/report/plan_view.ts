@@ -84,7 +84,7 @@ function pivotBlocks(plan: Plan): Block[] {
   if (pivots.every((pivot) => pivot.rows.length < 2 && pivot.batchSizes.length < 2)) return [];
   const isLimited = plan.cells.some(({ prediction }) => prediction.limit !== null);
   const title = isLimited
-    ? "Peak memory in % of the capacity, of the fullest device or of the host"
+    ? "Memory needed, in % of the capacity, of the fullest device or of the host"
     : "Peak memory of the fullest device, in GiB";
   return pivots.flatMap((pivot): Block[] => [
     { kind: "heading", text: pivot.workload === "" ? title : `${title} (${pivot.workload})` },
