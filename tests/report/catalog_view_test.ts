@@ -25,7 +25,7 @@ Deno.test("nodes have host memory and disks, devices do not, a cpu device takes 
     lineOf(text, "jean-zay-a100-8"),
     /8x A100-SXM4-80GB +79\.1 GiB +\d+ GB\/s +476\.8 GiB +3\.00 GB\/s$/,
   );
-  assert.match(lineOf(text, "A100-SXM4-80GB"), /^A100-SXM4-80GB +79\.1 GiB +\d+ GB\/s$/);
+  assert.match(lineOf(text, "A100-SXM4-80GB"), /^A100-SXM4-80GB +79\.1 GiB +\d+ GB\/s +A100-80GB$/);
   assert.match(lineOf(text, "cpu"), /^cpu +budget +/);
 });
 
