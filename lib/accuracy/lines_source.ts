@@ -153,7 +153,13 @@ function readCell(line: Line, setUp: SetUp, isFirst: boolean): MeasuredCell | un
     axes,
   };
   const values: Partial<Record<Quantity, readonly number[]>> = {};
-  if (status === "ok") {
+  // Injected kernels keep the workspace and the last cache of their first cell, so each is planned for a process of
+  // its own; what a later one of the same process holds is another thing.
+  const isAlone = isFirst ||
+    !(setUp.strategy.use === "ds-inference" && setUp.strategy.kernelInject);
+  if (status === "ok" && !isAlone) {
+    Object.assign(values, timesOf(line, batchSize, newTokens, setUp.streams));
+  } else if (status === "ok") {
     const allocated = numbers(line["peak_alloc"]);
     const reserved = numbers(line["peak_reserved"]);
     if (allocated.length > 0) values.peakAllocatedBytes = allocated;

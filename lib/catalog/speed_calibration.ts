@@ -29,8 +29,6 @@ export interface SpeedConstants {
   readonly kernelSeconds: number;
   /** Host time of one eager kernel. */
   readonly launchSeconds: number;
-  /** Launches of fused layers, as a part of those of eager ones. */
-  readonly fusedLaunchPart: number;
   /** Host time of one generated token outside the forward pass, while the device waits. */
   readonly stepSeconds: number;
   /** Fixed cost of one operation over a link: a collective's start. */

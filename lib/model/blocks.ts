@@ -1,10 +1,11 @@
 /** The blocks of a model in turn, each on the device that it is placed on. */
-import type { Execution } from "./family.ts";
+import type { BlockOutput, Execution, ForwardPass, ModelShape } from "./family.ts";
 import type { Placed, Torch } from "./torch.ts";
 
 /** The blocks that a pass goes through. */
 export interface Blocks {
-  readonly layers: number;
+  readonly shape: ModelShape;
+  readonly pass: ForwardPass;
   /** Full name of the module of one layer. */
   readonly blockName: (layer: number) => string;
   /** What else a block is given, and has copied to its device by accelerate's hook. */
@@ -13,32 +14,26 @@ export interface Blocks {
   readonly held?: number;
 }
 
-/** What a block leaves behind. */
-export interface BlockOutput {
-  readonly handle: number;
-  /** Tensors that end with this block, before its input does. */
-  readonly dropped?: readonly number[];
-}
-
-/** Runs every block; each one's output takes the place of its input, which is then freed. */
+/** Runs every block; each one's output takes the place of its input, which is then freed unless it was written over. */
 export function runBlocks(
   torch: Torch,
   execution: Execution,
-  { layers, blockName, given, held }: Blocks,
+  { shape, pass, blockName, given, held }: Blocks,
   first: Placed,
   block: (layer: number) => BlockOutput,
 ): Placed {
   let hidden = first;
-  for (let layer = 0; layer < layers; layer++) {
+  for (let layer = 0; layer < shape.layers; layer++) {
     const name = blockName(layer);
     torch.device = execution.deviceOf(name);
     const copies = torch.send(name, [hidden, ...given(layer)], torch.device);
     execution.enter(name, hidden.bytes);
-    const { handle, dropped = [] } = block(layer);
+    const own = { layer, hidden, isHeld: hidden.handle === held, shape, pass };
+    const { handle, dropped = [] } = execution.layer?.(torch, own) ?? block(layer);
     execution.leave(name);
     for (const copy of copies) if (copy !== undefined) torch.free(copy);
     torch.free(...dropped);
-    if (hidden.handle !== held) torch.free(hidden.handle);
+    if (hidden.handle !== held && hidden.handle !== handle) torch.free(hidden.handle);
     hidden = { handle, device: torch.device, bytes: hidden.bytes };
   }
   return hidden;

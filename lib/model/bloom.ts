@@ -4,6 +4,7 @@ import { impossibleConfig } from "../diagnostics/messages/plan.ts";
 import type { HfConfig } from "../language/pipeline.ts";
 import { forward2022 } from "./bloom_2022.ts";
 import { blockName, forward } from "./bloom_forward.ts";
+import { forwardTuple } from "./bloom_tuple.ts";
 import { positiveInteger } from "./config.ts";
 import type { ModelFamily, ModelShape } from "./family.ts";
 import { container, embedding, layerNorm, linear, type Module } from "./module.ts";
@@ -74,8 +75,12 @@ export const bloom: ModelFamily = {
   shape,
   modules,
   forward(shape, pass, execution, torch) {
-    const isOld = torch.runtime.behaviours.has("bloom-tuple-cache");
-    return (isOld ? forward2022 : forward)(shape, pass, execution, torch);
+    const { behaviours } = torch.runtime;
+    if (behaviours.has("bloom-tokens-first-cache")) {
+      return forward2022(shape, pass, execution, torch);
+    }
+    const isTuple = behaviours.has("bloom-tuple-cache");
+    return (isTuple ? forwardTuple : forward)(shape, pass, execution, torch);
   },
   graphStep: "plain",
   takesPositionIds: false,

@@ -20,7 +20,7 @@ import type { Placed, Torch } from "./torch.ts";
 /** What the blocks of one pass share. */
 interface Shared {
   readonly alibi?: Placed | undefined;
-  readonly mask: Placed;
+  readonly mask?: Placed;
 }
 
 /** BloomAttention.forward; its locals live until it returns. */
@@ -148,12 +148,13 @@ export function forward2022(
     device: torch.device,
     bytes: hiddenBytes,
   };
-  const shared = sharedOf(torch, shape, pass);
+  const shared = sharedOf(torch, shape, pass, execution);
   const sent = [shared.alibi, shared.mask].filter((tensor) => tensor !== undefined);
 
   const pastOf = (layer: number) => pass.past === 0 ? undefined : pass.cache[layer];
   const blocks = {
-    layers: shape.layers,
+    shape,
+    pass,
     blockName,
     given: (layer: number) => [...sent, ...pastOf(layer) ?? []],
   };
@@ -184,23 +185,30 @@ export function forward2022(
   );
   const { alibi, mask } = shared;
   const names = alibi === undefined ? [hidden, mask] : [mask, hidden, alibi];
-  torch.free(embeds, ...names.map(({ handle }) => handle));
+  torch.free(embeds, ...names.flatMap((name) => name === undefined ? [] : [name.handle]));
   const logits = lastLogits(torch, placed, shape, pass, execution, { positions: pass.query });
   sendCacheHome(torch, pass, execution);
   return logits;
 }
 
-function sharedOf(torch: Torch, shape: ModelShape, pass: ForwardPass): Shared {
+function sharedOf(
+  torch: Torch,
+  shape: ModelShape,
+  pass: ForwardPass,
+  { layer }: Execution,
+): Shared {
   const { behaviours } = torch.runtime;
   if (!behaviours.has("bloom-fused-cache")) {
-    return { alibi: alibiOf(torch, shape.heads, pass), mask: attentionMask2022(torch, pass) };
+    const alibi = alibiOf(torch, shape.heads, pass);
+    // DeepSpeed's layers take the attention mask as it is: `remove_mask_prepare_for_bloom`.
+    return layer === undefined ? { alibi, mask: attentionMask2022(torch, pass) } : { alibi };
   }
   // Masks are made in each layer.
   return { mask: alibiOfHeads(torch, shape.heads, pass) };
 }
 
 /** accelerate before 0.20: the hook of the whole model sends its outputs, cache included, to where its inputs were. */
-function sendCacheHome(torch: Torch, pass: ForwardPass, { cacheHome }: Execution): void {
+export function sendCacheHome(torch: Torch, pass: ForwardPass, { cacheHome }: Execution): void {
   if (cacheHome === undefined) return;
   for (const [layer, tensors] of pass.cache.entries()) {
     const fused = tensors.length === 1 ? tensors[0] : undefined;

@@ -29,7 +29,7 @@ export function alibiOf(torch: Torch, heads: number, pass: ForwardPass): Placed 
   locals.push(torch.rebind(positions, "alibi.arange", tokens * 8, 2 * tokens * 8));
   const elements = tokens * heads;
   let float = torch.mixed("alibi_float", elements * 4, tokens * 8, tokens * 4);
-  if (torch.runtime.behaviours.has("bloom-tuple-cache")) {
+  if (torch.runtime.behaviours.has("bloom-tokens-first-cache")) {
     // Once more by the attention mask.
     const masked = torch.mixed("alibi_float", elements * 4, tokens * 8, tokens * 4);
     torch.free(float);

@@ -78,7 +78,7 @@ function attention(
   const scoresBytes = size.scores * elementBytes;
   const cacheBytes = batch * size.keys * size.tokenBytes;
   const flops = 2 * size.scores * shape.headDim;
-  const scores = torch.bmm("attention_scores", scoresBytes, localBytes + cacheBytes, flops);
+  const scores = torch.baddbmm("attention_scores", scoresBytes, localBytes + cacheBytes, flops);
   const weights = mask === undefined
     ? undefined
     : torch.elementwise("attn_weights", scoresBytes, scoresBytes);
@@ -177,7 +177,7 @@ export function forward(
 
   // The loop keeps the outputs of the block before, attention_probs included, until the next ones replace them.
   let previousProbs: number | undefined;
-  const blocks = { layers: shape.layers, blockName, given: () => shared };
+  const blocks = { shape, pass, blockName, given: () => shared };
   const hidden = runBlocks(torch, execution, blocks, first, (layer) => {
     const name = blockName(layer);
     const normed = layerNorm(torch, `${name}.input_layernorm`, rows, hiddenSize, execution);

@@ -58,8 +58,27 @@ export interface Execution {
   allReduce(device: number, bytes: number): void;
   /** Device that the cache which a pass returns is sent to; undefined where it stays with its layers. */
   readonly cacheHome?: number | undefined;
+  /** Runs a layer in place of the model's own; absent where the layers are the library's. */
+  readonly layer?: ((torch: Torch, call: LayerCall) => BlockOutput) | undefined;
   /** Whether the head multiplies only this rank's part of the hidden size and sums the logits over the ranks. */
   readonly lmHeadSplit: boolean;
+}
+
+/** What a layer is called with that takes the place of the model's own. */
+export interface LayerCall {
+  readonly layer: number;
+  readonly hidden: Placed;
+  /** Whether the caller names the input as well. */
+  readonly isHeld: boolean;
+  readonly shape: ModelShape;
+  readonly pass: ForwardPass;
+}
+
+/** What a layer leaves behind. */
+export interface BlockOutput {
+  readonly handle: number;
+  /** Tensors that end with this layer, before its input does. */
+  readonly dropped?: readonly number[];
 }
 
 /** A family; `S` is its shape with what only it has. */

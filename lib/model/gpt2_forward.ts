@@ -114,7 +114,7 @@ export function forward(
   };
   const mask = causalMask(torch, pass);
   const shared = mask === undefined ? [] : [mask];
-  const blocks = { layers: shape.layers, blockName, given: () => shared };
+  const blocks = { shape, pass, blockName, given: () => shared };
   const hidden = runBlocks(torch, execution, blocks, first, (layer) => ({
     handle: block(torch, layer, mask !== undefined, shape, pass, execution),
   }));

@@ -142,7 +142,7 @@ export function forward(
   const shared = [...mask === undefined ? [] : [mask], ...tables];
 
   const first: Placed = { handle: embeds, device: torch.device, bytes };
-  const blocks = { layers: shape.layers, blockName, given: () => shared, held: embeds };
+  const blocks = { shape, pass, blockName, given: () => shared, held: embeds };
   const hidden = runBlocks(torch, execution, blocks, first, (layer) => ({
     handle: decoderLayer(torch, layer, mask !== undefined, shape, pass, execution),
   }));

@@ -118,7 +118,7 @@ export function forward(
     bytes,
   };
   const shared = mask === undefined ? [] : [mask];
-  const blocks = { layers: shape.layers, blockName, given: () => shared };
+  const blocks = { shape, pass, blockName, given: () => shared };
   const hidden = runBlocks(torch, execution, blocks, first, (layer) => ({
     handle: decoderLayer(torch, layer, mask !== undefined, shape, pass, execution),
   }));

@@ -18,7 +18,7 @@ function forbidEnd(
   vocabSize: number,
   cloneFirst: boolean,
 ): number {
-  const bytes = batch * vocabSize * 4;
+  const bytes = batch * vocabSize * scoreBytes(torch);
   const clone = () => torch.elementwise(`${name}.clone`, bytes, bytes);
   let scores = cloneFirst ? clone() : undefined;
   const vocabulary = torch.elementwise(`${name}.vocabulary`, vocabSize * 8, 0);
@@ -33,14 +33,19 @@ function forbidEnd(
   return scores;
 }
 
-/** From the float32 copy of the last logits to the token, and what stays until the next step. */
+/** Bytes of one score: float32, or what the model computes in. */
+function scoreBytes({ runtime }: Torch): number {
+  return runtime.behaviours.has("loop-scores-in-float32") ? 4 : runtime.elementBytes;
+}
+
+/** From the copy of the last logits to the token, and what stays until the next step. */
 export function selectToken(
   torch: Torch,
   batch: number,
   vocabSize: number,
   scores: Scores,
 ): void {
-  const bytes = batch * vocabSize * 4;
+  const bytes = batch * vocabSize * scoreBytes(torch);
   const copy = torch.elementwise(
     "next_token_logits",
     bytes,

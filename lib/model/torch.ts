@@ -116,6 +116,15 @@ export class Torch extends Tape {
     return output;
   }
 
+  /** The same added to a tensor that is copied, and so broadcast, into the result first. */
+  baddbmm(name: string, bytes: number, inputBytes: number, flops: number): number {
+    const output = this.tensor(name, bytes);
+    this.kernel(`${name}.bias`, bytes);
+    this.#takeWorkspace("cuBLAS workspace", this.runtime.cublasWorkspaceBytes);
+    this.kernel(name, inputBytes + 2 * bytes, flops);
+    return output;
+  }
+
   /**
    * `F.softmax(x, dim=-1, dtype=float32).to(x.dtype)`, and `keep` false where `x` has no other name. On CUDA a float16
    * input is converted within the kernel; a bfloat16 input, and any on a CPU, is converted to a tensor of its own first.
@@ -135,6 +144,19 @@ export class Torch extends Tape {
     );
     if (converted !== undefined) this.free(converted);
     return this.rebind(float, name, bytes, elements * 4);
+  }
+
+  /** A copy of what is in pageable memory of the host. */
+  fromHost(name: string, bytes: number): void {
+    this.#sink.run({
+      device: this.device,
+      name: `${name} (from the host)`,
+      flops: 0,
+      bytes,
+      launches: 1,
+      link: "host",
+      linkBytes: bytes,
+    });
   }
 
   /** accelerate's `send_to_device`: a copy of each tensor that is elsewhere, for the caller to free. */

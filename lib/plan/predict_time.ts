@@ -31,7 +31,6 @@ export function predictTime(
     headDim: shape.headDim,
     modules: treeSize(context.root).modules,
     pinned: placement.pinsWeights,
-    fused: spec.use === "ds-inference" && spec.kernelInject,
     graph: spec.decode === "graph",
   }));
   runProgram(programOf(placement, workload).program, workload.batchSize, clock);

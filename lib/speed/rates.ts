@@ -44,8 +44,6 @@ export interface RateOptions {
   readonly modules: number;
   /** Whether what the host lends to the device is in pinned memory. */
   readonly pinned: boolean;
-  /** Whether layers are replaced by fused kernels, which are fewer than those that the trace has. */
-  readonly fused: boolean;
   /** Whether decode steps replay a graph. */
   readonly graph: boolean;
 }
@@ -54,11 +52,11 @@ export interface RateOptions {
 export function ratesOf(
   { device, diskBytesPerSecond = DEFAULT_DISK_BYTES_PER_SECOND }: Hardware,
   facts: SpeedCalibration,
-  { dtype, headDim, modules, pinned, fused, graph }: RateOptions,
+  { dtype, headDim, modules, pinned, graph }: RateOptions,
 ): Rates {
   const bandwidth = device.bandwidthBytesPerSecond;
   const flops = device.flops[dtype] ?? device.flops.float32 ?? 0;
-  const launchSeconds = facts.launchSeconds * (fused ? facts.fusedLaunchPart : 1);
+  const { launchSeconds } = facts;
   return {
     copyBytesPerSecond: bandwidth * facts.copyEfficiency,
     weightBytesPerSecond: bandwidth * facts.weightReadEfficiency,

@@ -94,6 +94,15 @@ Deno.test("the strategy of a line decides the options; ZeRO counts every rank as
   assert.equal(sets[0]?.pipeline.model.config?.["model_type"], "bloom");
 });
 
+Deno.test("injected kernels keep the workspace of their first cell, so later ones tell times only", () => {
+  const strategy = { mode: "dsinf", inject: true, arch: "bloom" };
+  const config = { vocab_size: 100, hidden_size: 64, n_layer: 2, n_head: 4 };
+  const { sets } = measuredOfLines("x", [{ ...LOADED, strategy, config }, CELL, CELL]);
+  const [first, second] = sets[0]?.cells ?? [];
+  assert.deepEqual(first?.values.peakReservedBytes, [2000]);
+  assert.deepEqual(Object.keys(second?.values ?? {}), ["msPerToken", "prefillMs", "msPerStep"]);
+});
+
 Deno.test("what cannot be planned is told, and its cells are passed over", () => {
   const { sets, problems } = measuredOfLines("x", [
     { ...LOADED, device: "Abacus" },

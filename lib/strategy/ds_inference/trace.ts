@@ -9,6 +9,7 @@ import { beginningWith, plainExecution } from "../execution.ts";
 import { generationOf } from "../generation.ts";
 import { traceFirstGeneration, traceStart } from "../start.ts";
 import type { StrategyContext, Workload } from "../strategy.ts";
+import { injectedLayer } from "./injected/layer.ts";
 import { DEFAULT_MAX_OUT_TOKENS, workspaceBytes } from "./kernels.ts";
 import { traceLoad } from "./load.ts";
 import { traceSharedBuffers } from "./shared_buffers.ts";
@@ -32,9 +33,29 @@ export function traceDsInference(
     beginningWith(() => {
       traceFirstGeneration(spec, context, sink);
       if (spec.kernelInject) traceWorkspace(spec, context, layout, workload, startBytes, sink);
-    }, tensorParallel(layout, sink)),
+    }, executionOf(spec, context, layout, sink)),
     sink,
   );
+}
+
+/** Ranks that sum after each layer, and layers of DeepSpeed's own where it injects them. */
+function executionOf(
+  spec: DsInferenceSpec,
+  { family }: StrategyContext,
+  layout: DsInferenceLayout,
+  sink: TraceSink,
+): Execution {
+  const execution = tensorParallel(layout, sink);
+  if (!spec.kernelInject) return execution;
+  const { modelTypes } = family;
+  const isGated = modelTypes.includes("llama");
+  const kind = {
+    isBloom: modelTypes.includes("bloom"),
+    isGated,
+    isRotary: isGated || modelTypes.includes("gpt_neox"),
+    isQuantized: spec.dtype === "int8",
+  };
+  return { ...execution, layer: injectedLayer(kind, execution.allReduce) };
 }
 
 /** Sums over the ranks after each layer. */
