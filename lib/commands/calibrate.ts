@@ -1,7 +1,7 @@
 /** `calibrate RUN|FILE...`: fits the speed constants of one kind of device, and writes them as a new file. */
 import { calibrate } from "../accuracy/calibrate.ts";
 import { DiagnosticError } from "../diagnostics/diagnostic.ts";
-import { nothingToCalibrate } from "../diagnostics/messages/report.ts";
+import { nothingNamed, nothingToCalibrate } from "../diagnostics/messages/report.ts";
 import { formatNumber, plural } from "../report/bytes.ts";
 import { renderJson } from "../report/render.ts";
 import { planContext } from "./make_plan.ts";
@@ -21,6 +21,7 @@ export interface CalibrateSettings extends CommonSettings {
  * @throws DiagnosticError when a path holds no measurements, or none with times.
  */
 export function calibrateCommand(settings: CalibrateSettings): number {
+  if (settings.paths.length === 0) throw new DiagnosticError([nothingNamed({})]);
   const { sets, problems } = readMeasured(settings.paths);
   const kind = sets.map(({ pipeline }) => pipeline.hardware.devices?.kind)
     .find((each) => each !== undefined);

@@ -50,7 +50,10 @@ async function explainFile({ subject, cell: id, terminal }: ExplainSettings): Pr
   const input = readPipeline(subject);
   const cell = input.parsed === undefined ? undefined : findCell(input.parsed.cells, id, subject);
   const { makePlan } = await import("./make_plan.ts");
-  const { plan, diagnostics } = await makePlan(input);
+  const { calibrationLookup } = await import("./own_calibration.ts");
+  const { plan, diagnostics } = await makePlan(input, {
+    calibrationOf: calibrationLookup(undefined, terminal),
+  });
   const told = diagnostics.filter(({ severity }) => severity !== "info");
   talkDiagnostics(told, { terminal, source: sourceOf(input) });
   const planned = plan?.cells.find((each) => each.id === cell?.id);

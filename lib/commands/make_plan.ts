@@ -35,8 +35,8 @@ export interface PlanOptions {
 
 /** What the command line may tell beside: parts of the catalog, which are no part of the public API. */
 export interface PlanSources extends PlanOptions {
-  /** Speed constants to use instead of those that ship for their kind of device. */
-  readonly calibration?: CalibrationFile;
+  /** Speed constants of a kind of device, to use instead of those that ship for it. */
+  readonly calibrationOf?: (kind: string) => CalibrationFile | undefined;
 }
 
 /** Compiles what was read; the disk answers and paths start at the pipeline file where nothing else is said. */

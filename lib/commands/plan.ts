@@ -1,10 +1,10 @@
 /** `plan FILE`: predicts every cell. */
 import { renderJson, renderPlan } from "../report/render.ts";
-import { readCalibration } from "./calibration_file.ts";
 import { talkDiagnostics } from "./failures.ts";
 import { type PipelineInput, readPipeline, sourceOf } from "./input.ts";
 import { makePlan, type PlanSources } from "./make_plan.ts";
 import { putOut, writeFile } from "./output.ts";
+import { calibrationLookup } from "./own_calibration.ts";
 import { EXIT, type OutputSettings } from "./settings.ts";
 
 /** Flags of `plan`. */
@@ -40,11 +40,11 @@ export async function planCommand(settings: PlanSettings): Promise<number> {
 
 async function planOptions(
   { parsed }: PipelineInput,
-  { stack, python, calibration }: PlanSettings,
+  { stack, python, calibration, terminal }: PlanSettings,
 ): Promise<PlanSources> {
   const interpreter = {
     ...(python === undefined ? {} : { python }),
-    ...(calibration === undefined ? {} : { calibration: readCalibration(calibration) }),
+    calibrationOf: calibrationLookup(calibration, terminal),
   };
   if (stack === undefined) return interpreter;
   const { stackChoice } = await import("./stack_choice.ts");

@@ -7,6 +7,7 @@ import { execute, type ExecuteSettings, rerunOf } from "./execute.ts";
 import { talkDiagnostics } from "./failures.ts";
 import { readPipeline, sourceOf } from "./input.ts";
 import { makePlan } from "./make_plan.ts";
+import { calibrationLookup } from "./own_calibration.ts";
 import { looksLikePlan, readSavedPlan } from "./saved_plan.ts";
 import { EXIT } from "./settings.ts";
 import { stackChoice } from "./stack_choice.ts";
@@ -23,6 +24,8 @@ export interface RunSettings extends ExecuteSettings {
   readonly predictedOom?: PredictedOom;
   /** `failed`, `all` or the id of a cell. */
   readonly rerun?: string;
+  /** File of speed constants that calibrate has written. */
+  readonly calibration?: string;
   /** Search the largest batches instead of running the cells. */
   readonly findLimit?: boolean;
 }
@@ -62,6 +65,7 @@ async function preparePlan(settings: RunSettings): Promise<Plan | undefined> {
   const choice = await stackChoice(settings.stack, python ?? parsedPython);
   const { plan, diagnostics } = await makePlan(input, {
     ...(python === undefined ? {} : { python }),
+    calibrationOf: calibrationLookup(settings.calibration, terminal),
     ...choice.versions,
   });
   const told = diagnostics.filter(({ severity }) => settings.verbose || severity !== "info");

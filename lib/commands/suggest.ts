@@ -14,6 +14,7 @@ import { talkDiagnostics } from "./failures.ts";
 import { readPipeline, sourceOf } from "./input.ts";
 import { makePlan, planContext } from "./make_plan.ts";
 import { putOut } from "./output.ts";
+import { calibrationLookup } from "./own_calibration.ts";
 import { type CommonSettings, EXIT } from "./settings.ts";
 
 /** Arguments of `suggest`. */
@@ -32,7 +33,9 @@ export interface SuggestSettings extends CommonSettings {
 export async function suggestCommand(settings: SuggestSettings): Promise<number> {
   const { file, terminal, format } = settings;
   const input = readPipeline(file);
-  const { plan, diagnostics } = await makePlan(input);
+  const { plan, diagnostics } = await makePlan(input, {
+    calibrationOf: calibrationLookup(undefined, terminal),
+  });
   const told = diagnostics.filter(({ severity }) => severity !== "info");
   talkDiagnostics(told, { terminal, source: sourceOf(input) });
   if (plan === undefined || input.parsed === undefined) return EXIT.usage;

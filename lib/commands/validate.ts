@@ -40,10 +40,10 @@ export interface Validation {
  */
 export function validateCommand(settings: ValidateSettings): number {
   const { sets, problems } = readMeasured(settings.paths);
-  const calibration = settings.calibration === undefined
-    ? {}
-    : { calibration: readCalibration(settings.calibration) };
-  const validation = validateSets(sets, calibration);
+  const own = settings.calibration === undefined
+    ? undefined
+    : readCalibration(settings.calibration);
+  const validation = validateSets(sets, { calibrationOf: () => own });
   const found = { ...validation, problems: [...problems, ...validation.problems] };
   putOut(render(found, settings.format), settings);
   const wrong = validation.accuracy.confusion.wrong.some(({ tight }) => !tight);
@@ -53,7 +53,7 @@ export function validateCommand(settings: ValidateSettings): number {
 /** Predicts the cells of every set anew, and compares. */
 export function validateSets(
   sets: readonly MeasuredSet[],
-  options: Pick<PlanSources, "calibration"> = {},
+  options: Pick<PlanSources, "calibrationOf"> = {},
 ): Validation {
   const comparisons: Comparison[] = [];
   const verdicts: VerdictComparison[] = [];

@@ -13,8 +13,8 @@ export interface PlanContext {
   readonly python?: string;
   /** Versions found by `--stack detected`; beat the pipeline's stack. */
   readonly stackVersions?: Readonly<Record<string, string>>;
-  /** Speed constants to use instead of those that ship for their kind of device. */
-  readonly calibration?: CalibrationFile;
+  /** Speed constants of a kind of device, to use instead of those that ship for it. */
+  readonly calibrationOf?: (kind: string) => CalibrationFile | undefined;
   /** Search the largest batch of every configuration. Costs a few predictions each. */
   readonly findLargestBatch: boolean;
 }

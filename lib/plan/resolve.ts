@@ -43,11 +43,12 @@ export function resolve(pipeline: Pipeline, context: PlanContext): Outcome<Resol
     ...stack.diagnostics,
   ];
   if (!model.value || !shaped?.value || !hardware.value || !stack.value) return { diagnostics };
+  const calibration = context.calibrationOf?.(hardware.value.device.kind);
   const value = {
     model: model.value,
     hardware: hardware.value,
     stack: stack.value,
-    ...(context.calibration === undefined ? {} : { calibration: context.calibration }),
+    ...(calibration === undefined ? {} : { calibration }),
     ...shaped.value,
   };
   return { value, diagnostics };

@@ -31,7 +31,7 @@ function slowHost(): MeasuredSet {
   const [set] = measuredOfLines("host.jsonl", [loaded, ...lines]).sets;
   assert.ok(set);
   const own = calibrationWith(2);
-  const context = { ...CONTEXT, calibration: own };
+  const context = { ...CONTEXT, calibrationOf: () => own };
   const predictions = predictCells(set.pipeline, set.cells.map(({ cell }) => cell), context).value;
   return {
     ...set,

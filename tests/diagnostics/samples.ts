@@ -212,5 +212,9 @@ export const samples: Samples = {
     nothingPublished: { path: "tiny.yaml" },
     nothingToCalibrate: { path: "runs/tiny" },
     badCalibration: { path: "mine.json", reason: "it is not JSON" },
+    noGpuToCalibrate: {},
+    unknownGpu: { name: "NVIDIA GB999" },
+    calibrationFailed: { python: "python3", reason: "No module named torch" },
+    nothingNamed: {},
   },
 };

@@ -4,19 +4,29 @@ import { type Action, command, given, outputOption, variadic } from "./words.ts"
 /** Declares the command. */
 export function declareCalibrate(program: Command, action: Action): void {
   command(program, "calibrate", {
-    summary: "fit the speed constants of a kind of device to measurements",
+    summary: "measure this host's GPUs, or fit speed constants to measured cells",
     description:
-      "Reads measured cells, as validate does, fits the constants of the speed model for the kind of device that they " +
-      "ran on, and prints a calibration file that records where each constant came from. validate and plan take it " +
-      "with --calibration. Memory has no constants to fit.",
+      "With --device it measures the GPUs of this host, in two minutes at most: rates of memory, matrix products and " +
+      "links, the cost of a kernel and of a step, imports. The constants are kept in ~/.config/stowage/calibration (or " +
+      "in STOWAGE_CONFIG_DIR), one file for each kind of device, and every plan for that kind on this host uses them.\n\n" +
+      "With measurements it reads cells, as validate does, fits the constants of the speed model for the kind of " +
+      "device that they ran on, and prints a calibration file that records where each constant came from. Memory has no constants to fit.\n\n" +
+      "plan, run and validate take either file with --calibration.",
     examples: [
+      ["stowage calibrate --device --python python3", "Measure this host's GPUs"],
       ["stowage calibrate runs/tiny-1 --output mine.json", "Fit this host's constants"],
       ["stowage plan a.yaml --calibration mine.json", "Plan with them"],
     ],
   })
-    .argument("<measured...>", "run folders, results.json, .jsonl files, or pipelines")
+    .argument("[measured...]", "run folders, results.json, .jsonl files, or pipelines")
+    .option("--device", "measure the GPUs of this host")
+    .option("--python <path>", "interpreter that has torch and transformers, for --device")
     .addOption(outputOption())
-    .action(action(async (common, [paths], { output }) => {
+    .action(action(async (common, [paths], { output, device, python }) => {
+      if (device) {
+        const { calibrateDeviceCommand } = await import("../calibrate_device.ts");
+        return await calibrateDeviceCommand({ ...common, ...given({ output, python }) });
+      }
       const { calibrateCommand } = await import("../calibrate.ts");
       return calibrateCommand({ ...common, ...given({ output }), paths: variadic(paths) });
     }));

@@ -32,6 +32,7 @@ export function declareRun(program: Command, action: Action): void {
     .option("--out-dir <dir>", "folder for run folders", "runs")
     .option("--python <path>", "interpreter that has the stack already")
     .option("--stack <name>", 'plan for this stack; "detected" takes the versions of --python')
+    .option("--calibration <file>", "speed constants that calibrate has written")
     .option("--torch-index <url>", "package index to take torch from, such as a CPU-only one")
     .addOption(
       new Option("--predicted-oom <action>", "what to do with cells predicted to run out of memory")
@@ -48,13 +49,22 @@ export function declareRun(program: Command, action: Action): void {
     .addOption(formatOption())
     .action(action(async (common, [file = ""], flags) => {
       const { runCommand } = await import("../run.ts");
-      const { outDir = "runs", python, stack, torchIndex, verifyOom, fresh, findLimit } = flags;
+      const {
+        outDir = "runs",
+        python,
+        stack,
+        torchIndex,
+        verifyOom,
+        fresh,
+        findLimit,
+        calibration,
+      } = flags;
       const predictedOom = flags.predictedOom ?? (verifyOom ? "run" as const : undefined);
       return runCommand({
         ...common,
         ...output(flags),
         ...execution(flags),
-        ...given({ python, stack, torchIndex, predictedOom, findLimit }),
+        ...given({ python, stack, torchIndex, predictedOom, findLimit, calibration }),
         ...(fresh ? { rerun: "all" } : {}),
         file,
         outDir,

@@ -28,6 +28,7 @@ export interface Flags {
   sessionTimeLimit?: number;
   failOn?: "mismatch";
   calibration?: string;
+  device?: boolean;
 }
 
 /** Runs one command with what its words came to. @returns The exit code. */

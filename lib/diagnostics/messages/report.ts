@@ -102,7 +102,53 @@ export const badCalibration = message<{ path: string; reason: string }>({
   title: "The calibration file cannot be used",
   explanation:
     "--calibration takes a file that calibrate has written: the speed constants of one kind of device, each with its " +
-    "source. This one cannot be read, is not JSON, or lacks a part.",
+    "source; without the option a plan looks for the one that calibrate --device has kept. This one cannot be read, is " +
+    "not JSON, lacks a part, or is of another kind of device.",
   message: ({ path, reason }) => `Cannot use the calibration ${quote(path, 200)}: ${reason}`,
-  help: () => "Write it anew with calibrate --output",
+  help: () => "Write it anew with calibrate",
+});
+
+/** No GPU on the host that is to be measured. */
+export const noGpuToCalibrate = message<Record<never, never>>({
+  code: "STW618",
+  title: "There is no GPU to measure",
+  explanation:
+    "calibrate --device measures the GPUs of the host that it runs on, which nvidia-smi names; here it names none. The " +
+    "file that it writes can be carried to a host without GPUs and planned with.",
+  message: () => "There is no NVIDIA GPU here to measure",
+  help: () =>
+    "Run stowage calibrate --device --output FILE on the GPU host, then stowage plan --calibration FILE here",
+});
+
+/** A GPU that the catalog lacks. */
+export const unknownGpu = message<{ name: string }>({
+  code: "STW619",
+  title: "The catalog does not know the GPU",
+  explanation:
+    "Constants are kept as parts of the data sheet of a kind of device, so the kind has to be in the catalog. A pipeline " +
+    "can spell out the data sheet of any other, and is planned with constants of like GPUs.",
+  message: ({ name }) => `The catalog does not know the GPU ${quote(name, 200)}`,
+  help: () => "See the kinds with: stowage ls gpus",
+});
+
+/** The measurement itself failed. */
+export const calibrationFailed = message<{ python: string; reason: string }>({
+  code: "STW624",
+  title: "The GPU could not be measured",
+  explanation:
+    "calibrate --device runs a script with the Python interpreter of --python, or the first that it finds. It needs torch " +
+    "and transformers there, and a GPU that has a few GiB free.",
+  message: ({ python, reason }) => `Cannot measure with ${quote(python, 200)}: ${reason}`,
+  help: () =>
+    "Name an interpreter that has torch and transformers with --python; stowage doctor looks at it",
+});
+
+/** `calibrate` without anything to go by. */
+export const nothingNamed = message<Record<never, never>>({
+  code: "STW625",
+  title: "Nothing was named to calibrate with",
+  explanation:
+    "calibrate fits constants to cells that were measured, or with --device measures the GPUs of this host itself.",
+  message: () => "Neither measurements nor --device were given",
+  help: () => "Name the folder of a run, or use --device on a host with a GPU",
 });
