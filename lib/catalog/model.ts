@@ -19,6 +19,12 @@ import { readCheckpoint } from "./weights.ts";
 const MAX_CONFIG_BYTES = 4 * 2 ** 20;
 const PLACE = { path: ["model"] };
 
+/** What to say of a name that `findModel` does not know. */
+export function modelUnknown(name: string): Diagnostic {
+  const names = modelFacts().flatMap((model) => [model.name, ...model.aliases]);
+  return unknownModel({ name, suggestion: suggest(name, names) }, PLACE);
+}
+
 /**
  * Resolves a model. Nothing is downloaded, and of weight files only the headers are read.
  *
@@ -83,8 +89,7 @@ function resolveConfig(
   const name = spec.catalog ?? spec.name;
   const fact = findModel(name);
   if (fact !== undefined) return { value: { config: fact.config, files: [] }, diagnostics: [] };
-  const names = modelFacts().flatMap((model) => [model.name, ...model.aliases]);
-  return failure(unknownModel({ name, suggestion: suggest(name, names) }, PLACE));
+  return failure(modelUnknown(name));
 }
 
 function readConfig(

@@ -6,9 +6,9 @@ export function declareCheck(program: Command, action: Action): void {
   command(program, "check", {
     summary: "check a pipeline file for mistakes",
     description:
-      "Reads a pipeline and reports every mistake that the file alone shows, in the order of the file: each with its " +
-      "place, the reason, the next step and a code for explain. Names of models and hardware are looked up by plan, " +
-      "not here.",
+      "Reads a pipeline and reports every mistake that the file and the catalog show, in the order of the file: each " +
+      "with its place, the reason, the next step and a code for explain. Names of models, hardware and versions are " +
+      "looked up here too; files that the pipeline names are not: plan reads them.",
     examples: [
       ["stowage check a.yaml", "See all mistakes; exit code 0 for a clean file, else 2"],
       ["stowage check a.yaml --format json", "Give an editor places as lines, columns and offsets"],
