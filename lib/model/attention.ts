@@ -13,6 +13,9 @@ export interface AttentionSizes {
   readonly headDim: number;
 }
 
+/** Query rows of a tile of PyTorch's fused kernels on CUDA (kQueriesPerBlock, kBlockM), computed whole even for one. */
+const QUERY_TILE = 64;
+
 /** The sizes of a pass on one rank. */
 export function attentionSizes(shape: ModelShape, pass: ForwardPass): AttentionSizes {
   return {
@@ -111,7 +114,10 @@ export function sdpaAttention(
   if (deviceType === "cpu") {
     torch.free(torch.tensor("flash.buffer", flashBufferBytes(sizes)));
   }
-  torch.kernel("flash_attention", 2 * queryBytes + 2 * wideBytes, 4 * query * wideBytes);
+  // Fused kernels read keys and values once and compute whole tiles of queries: not one dot product after the other.
+  const rows = deviceType === "cpu" ? query : Math.max(query, QUERY_TILE);
+  const flops = 4 * batch * heads * rows * keys * headDim;
+  torch.kernel("flash_attention", 2 * queryBytes + 2 * wideBytes, flops, "bytes");
   torch.free(logsumexp);
   // The CPU kernel lays its result out as the query, the CUDA kernels by tokens.
   if (byHeads && deviceType === "cpu" && query > 1 && heads > 1) {
