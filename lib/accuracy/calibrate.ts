@@ -111,8 +111,11 @@ function readTimed(
     if (status !== "ok" || values.msPerStep === undefined && values.msPerToken === undefined) {
       return [];
     }
-    const { placement, context: own } = configure(cell.strategy, pipeline, resolved);
-    return placement === undefined ? [] : [{ cell, placement, context: own, measured: values }];
+    const { placement, context: own, spec } = configure(cell.strategy, pipeline, resolved);
+    const settled = { ...cell, strategy: spec };
+    return placement === undefined
+      ? []
+      : [{ cell: settled, placement, context: own, measured: values }];
   });
 }
 

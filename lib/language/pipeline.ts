@@ -128,10 +128,13 @@ export interface StrategyCommon {
   readonly attention: "eager" | "sdpa";
   /** Key-value cache: grown step by step, or allocated whole beforehand. `decode: graph` has one of its own, static. */
   readonly cache: "dynamic" | "static";
-  /** PyTorch's caching allocator: fixed or expandable segments. */
-  readonly allocator: "native" | "expandable";
-  /** Hugging Face's loop for every token, or the replay of one captured step for those after the first. */
-  readonly decode: "eager" | "graph";
+  /** PyTorch's caching allocator: fixed or expandable segments. A plan settles what the pipeline leaves open. */
+  readonly allocator?: "native" | "expandable";
+  /**
+   * Hugging Face's loop for every token, or the replay of one captured step for those after the first. A plan settles
+   * what the pipeline leaves open.
+   */
+  readonly decode?: "eager" | "graph";
 }
 
 /** Hugging Face `device_map`: one process, layers spread over the devices. */

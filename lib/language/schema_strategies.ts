@@ -9,13 +9,14 @@ const attention = choice("eager", "sdpa").describe(
   "Implementation of attention, as in Hugging Face attn_implementation.",
 );
 const allocator = choice("native", "expandable").describe(
-  "PyTorch's caching allocator: fixed or expandable segments.",
+  "PyTorch's caching allocator: fixed or expandable segments. Default: expandable on GPUs where PyTorch has it (2.1).",
 );
 const cache = choice("dynamic", "static").describe(
   "Key-value cache: grown step by step, or allocated whole beforehand.",
 );
 const decode = choice("eager", "graph").describe(
-  "How the tokens after the first are made: by Hugging Face generate, or by replaying one captured step.",
+  "How the tokens after the first are made: by Hugging Face generate, or by replaying one captured step. Default: " +
+    "graph where one process has the model on one GPU and a step for its family, else eager.",
 );
 const deviceMapWord = choice("auto", "balanced", "balanced_low_0", "sequential").describe(
   "How Accelerate spreads the layers over the devices.",
@@ -41,8 +42,8 @@ const commonOptions = {
   dtype: dtype.exactOptional(),
   attention: attention.default("eager"),
   cache: cache.default("dynamic"),
-  allocator: allocator.default("native"),
-  decode: decode.default("eager"),
+  allocator: allocator.exactOptional(),
+  decode: decode.exactOptional(),
 };
 
 const memoryKeyPhrase = "an index of a device, or cpu";

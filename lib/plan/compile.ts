@@ -146,7 +146,7 @@ function planCell(
     ...workloadMistakes(cell, configuration),
   ];
   const { placement } = configuration;
-  const { name: _, ...options } = cell.strategy;
+  const { name: _, ...options } = configuration.spec;
   const prediction = placement === undefined || mistakes.length > 0
     ? invalidPrediction(mistakes.map(({ message }) => message))
     : predict(cell, configuration, placement, context);
@@ -154,7 +154,7 @@ function planCell(
     planCell: {
       id: cell.id,
       key: hashJson([keyBase, options, cell.batchSize, cell.promptTokens, cell.newTokens]),
-      strategy: cell.strategy,
+      strategy: configuration.spec,
       axes: cell.axes,
       model: pipeline.model.name,
       batchSize: cell.batchSize,

@@ -3,7 +3,6 @@ import { behavioursOf } from "../catalog/behaviours.ts";
 import type { Diagnostic } from "../diagnostics/diagnostic.ts";
 import { beyondExactIntegers, beyondPositions } from "../diagnostics/messages/plan.ts";
 import type { CellSpec, Pipeline, StrategySpec } from "../language/pipeline.ts";
-import { placeStrategy } from "../strategy/registry.ts";
 import { computationBytes, type Placement, type StrategyContext } from "../strategy/strategy.ts";
 import type { CauseFacts } from "./causes.ts";
 import { largestBatch } from "./largest_batch.ts";
@@ -11,9 +10,11 @@ import type { PlanContext } from "./context.ts";
 import type { Prediction } from "./plan.ts";
 import { predictCell } from "./predict.ts";
 import { type Resolved, strategyContext } from "./resolve.ts";
+import { settle, settleAllocator } from "./settle.ts";
 import { judge } from "./verdict.ts";
 
 export interface Configuration {
+  /** With everything settled that the pipeline leaves open. */
   readonly spec: StrategySpec;
   readonly context: StrategyContext;
   /** Absent when the combination is impossible. */
@@ -26,16 +27,18 @@ export interface Configuration {
   readonly behaviours: ReadonlySet<string>;
 }
 
-/** Places a strategy. */
+/** Settles and places a strategy. */
 export function configure(
   spec: StrategySpec,
   pipeline: Pipeline,
   resolved: Resolved,
 ): Configuration {
-  const context = strategyContext(pipeline, resolved, spec);
-  const { value: placement, diagnostics } = placeStrategy(spec, context);
+  const open = strategyContext(pipeline, resolved, spec);
+  const context = { ...open, allocator: settleAllocator(spec, open) };
+  const settled = settle(spec, context);
+  const { value: placement, diagnostics } = settled.outcome;
   const base = {
-    spec,
+    spec: settled.spec,
     context,
     diagnostics,
     largestBatches: new Map(),
@@ -85,7 +88,7 @@ export function predict(
   { findLargestBatch }: PlanContext,
 ): Prediction {
   const { context, largestBatches } = configuration;
-  const { need, time } = predictCell(placement, cell, context, cell.strategy);
+  const { need, time } = predictCell(placement, cell, context, configuration.spec);
   const lengths = `${cell.promptTokens}+${cell.newTokens}`;
   if (findLargestBatch && !largestBatches.has(lengths)) {
     largestBatches.set(lengths, largestBatch(placement, cell, context));

@@ -16,7 +16,7 @@ export function allocatorEnv(
   spec: StrategySpec,
   context: StrategyContext,
 ): Record<string, string> {
-  if (spec.allocator === "native" || context.hardware.device.type === "cpu") return {};
+  if (spec.allocator !== "expandable" || context.hardware.device.type === "cpu") return {};
   const setting = "expandable_segments:True";
   return { PYTORCH_CUDA_ALLOC_CONF: setting, PYTORCH_ALLOC_CONF: setting };
 }

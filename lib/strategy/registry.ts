@@ -28,12 +28,12 @@ export function placeStrategy(spec: StrategySpec, context: StrategyContext): Out
 const AT_DECODE = { path: ["decode"] };
 
 /** Why the steps of a strategy cannot be captured as a graph; undefined where they can, or need not. */
-function graphObstacle(
+export function graphObstacle(
   spec: StrategySpec,
   { family, stack }: StrategyContext,
   placement: Placement | undefined,
 ): string | undefined {
-  if (spec.decode === "eager") return undefined;
+  if (spec.decode !== "graph") return undefined;
   if (spec.use === "ds-zero") return "ZeRO gathers parameters from Python in every step";
   if (spec.use === "ds-inference" && spec.kernelInject) {
     return "injected kernels keep their own cache";
@@ -42,8 +42,9 @@ function graphObstacle(
   if (!inRange(stack.versions["transformers"] ?? "0", ">=4.56.0")) {
     return "it needs the cache of transformers 4.56 or newer";
   }
-  const spread = spec.use === "accelerate" && (placement?.devices.length ?? 1) > 1;
-  return spread ? "the layers are spread over several devices" : undefined;
+  const isSpread = spec.use === "accelerate" && (placement?.devices.length ?? 1) > 1;
+  if (isSpread) return "the layers are spread over several devices";
+  return placement?.bringsWeights ? "weights come from the host in every step" : undefined;
 }
 
 /** How a session of the strategy is started. */

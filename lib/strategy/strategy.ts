@@ -69,6 +69,8 @@ export interface Placement {
   readonly mappedBytes: { readonly loading: number; readonly generating: number };
   /** Whether weights that are kept on the host are in pinned memory. */
   readonly pinsWeights: boolean;
+  /** Whether weights are kept elsewhere and brought to the device for the modules that need them. */
+  readonly bringsWeights?: boolean;
   /**
    * Set where something of the first pass stays for the life of the process, such as a workspace that is sized once: each
    * cell then needs a process of its own. Otherwise one process serves all cells.

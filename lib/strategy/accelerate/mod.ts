@@ -19,6 +19,8 @@ export const accelerate: Strategy<AccelerateSpec> = {
       checkpointReadBytes: wholeBytes,
       mappedBytes: mappedBytes(spec.dtype, context, wholeBytes),
       pinsWeights: false,
+      bringsWeights: layout.mainDevice >= 0 &&
+        layout.weights.some(({ place }) => typeof place !== "number"),
       trace: (workload, sink) => traceAccelerate(spec, context, layout, workload, sink),
     };
     return { value: placement, diagnostics };
