@@ -1,7 +1,7 @@
 /**
  * Measured cells from JSON lines: a `loaded` line for each model that was set up, and a `cell` line for each
  * generation under it. Bytes stand alone or in a list with one entry for each GPU; seconds are those of one whole
- * generate. Lines of other kinds are passed over.
+ * generate. Lines of other kinds are passed over. `frozen_weights` says that the weights asked for no gradients.
  */
 import { findDeviceByProductName } from "../catalog/devices.ts";
 import { findModel } from "../catalog/model_facts.ts";
@@ -28,7 +28,8 @@ export function measuredOfLines(
       if (typeof read === "string") problems.push(read);
       else {
         cells = [];
-        sets.push({ source, pipeline: read.pipeline, cells });
+        const frozenWeights = line["frozen_weights"] === true;
+        sets.push({ source, pipeline: read.pipeline, cells, frozenWeights });
       }
     } else if (line["kind"] === "cell" && setUp !== undefined && cells !== undefined) {
       const cell = readCell(line, setUp, cells.length === 0);

@@ -37,4 +37,6 @@ export interface MeasuredSet {
   /** What predicts the cells; its strategies and grid are not read. */
   readonly pipeline: Pipeline;
   readonly cells: readonly MeasuredCell[];
+  /** Whether the weights asked for no gradients: see `Runtime.frozenWeights`. */
+  readonly frozenWeights?: boolean;
 }

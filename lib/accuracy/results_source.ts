@@ -8,7 +8,12 @@ import { pipelineFor } from "./pipelines.ts";
 /** The cells that ran to an end. */
 export function measuredOfResults(source: string, results: ReportedResults): MeasuredSet {
   const cells = results.cells.flatMap((cell) => measuredCell(cell) ?? []);
-  return { source, pipeline: pipelineOf(results), cells };
+  return {
+    source,
+    pipeline: pipelineOf(results),
+    cells,
+    frozenWeights: results.frozenWeights ?? false,
+  };
 }
 
 function pipelineOf({ pipeline, model, hardware, stack, budget }: ReportedResults): Pipeline {

@@ -34,7 +34,7 @@ export interface PlanOptions {
 }
 
 /** What the command line may tell beside: parts of the catalog, which are no part of the public API. */
-export interface PlanSources extends PlanOptions {
+export interface PlanSources extends PlanOptions, Pick<PlanContext, "frozenWeights"> {
   /** Speed constants of a kind of device, to use instead of those that ship for it. */
   readonly calibrationOf?: (kind: string) => CalibrationFile | undefined;
 }

@@ -58,8 +58,8 @@ export function validateSets(
   const comparisons: Comparison[] = [];
   const verdicts: VerdictComparison[] = [];
   const problems: string[] = [];
-  for (const { source, pipeline, cells } of sets) {
-    const context = planContext(".", { findLargestBatch: false, ...options });
+  for (const { source, pipeline, cells, frozenWeights = false } of sets) {
+    const context = planContext(".", { findLargestBatch: false, frozenWeights, ...options });
     const { value: predictions, diagnostics } = predictCells(
       pipeline,
       cells.map(({ cell }) => cell),

@@ -18,7 +18,12 @@ export function lastLogits(
   const [moved] = torch.send(name, [given], torch.device);
   execution.enter(name, given.bytes);
   const inputs = execution.lmHeadSplit ? shape.hiddenSize / pass.tensorParallel : shape.hiddenSize;
-  const logits = torch.linearWithoutBias("logits", { rows, inputs, outputs: shape.vocabSize });
+  const product = { rows, inputs, outputs: shape.vocabSize };
+  // The last position of each of several prompts: rows that lie apart, unless they were copied to another device.
+  const isSlice = positions < pass.query && pass.batch > 1 && moved === undefined;
+  const logits = isSlice && torch.runtime.frozenWeights === true
+    ? torch.linearByRow("logits", product)
+    : torch.linearWithoutBias("logits", product);
   const bytes = rows * shape.vocabSize * elementBytes;
   if (execution.lmHeadSplit) execution.allReduce(torch.device, bytes);
   execution.leave(name);

@@ -16,6 +16,8 @@ export interface Runtime {
   /** Whether the steps after the prefill are the library's own, or the replay of a captured one. */
   readonly decode: "eager" | "graph";
   readonly behaviours: ReadonlySet<BehaviourName>;
+  /** Whether the weights ask for no gradients, unlike those of `from_pretrained`: PyTorch folds products less then. */
+  readonly frozenWeights?: boolean;
   /** What the first product on a device takes for cuBLAS and keeps; 0 where there is no cuBLAS. */
   readonly cublasWorkspaceBytes: number;
 }

@@ -108,6 +108,19 @@ export class Torch extends Tape {
     return output;
   }
 
+  /**
+   * `F.linear` without a bias where `matmul` does not fold rows that lie apart into one matrix: a batch of products of
+   * one row each, of which every one reads all weights (`should_fold` of ATen/native/LinearAlgebra.cpp).
+   */
+  linearByRow(name: string, { rows, inputs, outputs }: ProductShape): number {
+    const { elementBytes } = this.runtime;
+    const output = this.tensor(name, rows * outputs * elementBytes);
+    this.#takeWorkspace("cuBLAS workspace", this.runtime.cublasWorkspaceBytes);
+    const bytes = rows * (inputs + inputs * outputs + outputs) * elementBytes;
+    this.kernel(name, bytes, 2 * rows * inputs * outputs, "bytes");
+    return output;
+  }
+
   /** A batched product that writes `bytes` and reads `inputBytes`. */
   bmm(name: string, bytes: number, inputBytes: number, flops: number): number {
     const output = this.tensor(name, bytes);

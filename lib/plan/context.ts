@@ -15,6 +15,8 @@ export interface PlanContext {
   readonly stackVersions?: Readonly<Record<string, string>>;
   /** Speed constants of a kind of device, to use instead of those that ship for it. */
   readonly calibrationOf?: (kind: string) => CalibrationFile | undefined;
+  /** Weights that ask for no gradients, as some measurements had them. @default {false} */
+  readonly frozenWeights?: boolean;
   /** Search the largest batch of every configuration. Costs a few predictions each. */
   readonly findLargestBatch: boolean;
 }

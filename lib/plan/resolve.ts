@@ -23,6 +23,7 @@ export interface Resolved {
   readonly stack: Stack;
   /** Speed constants of the user's own. */
   readonly calibration?: CalibrationFile;
+  readonly frozenWeights: boolean;
   readonly family: ModelFamily;
   readonly shape: ModelShape;
   readonly root: Module;
@@ -49,6 +50,7 @@ export function resolve(pipeline: Pipeline, context: PlanContext): Outcome<Resol
     hardware: hardware.value,
     stack: stack.value,
     ...(calibration === undefined ? {} : { calibration }),
+    frozenWeights: context.frozenWeights ?? false,
     ...shaped.value,
   };
   return { value, diagnostics };
@@ -87,7 +89,7 @@ export function strategyContext(
   resolved: Resolved,
   { use, allocator }: Pick<StrategySpec, "use" | "allocator">,
 ): StrategyContext {
-  const { model, hardware, stack, family, shape, root, calibration } = resolved;
+  const { model, hardware, stack, family, shape, root, calibration, frozenWeights } = resolved;
   const { budget } = pipeline;
   return {
     ...(calibration === undefined ? {} : { calibration }),
@@ -100,6 +102,7 @@ export function strategyContext(
     stack,
     behaviours: behavioursOf(stack),
     weights: model.weights,
+    frozenWeights,
     ...checkpointDtype(model),
     deviceCapacityBytes: least(hardware.device.memoryBytes, budget.deviceBytes),
     hostCapacityBytes: least(hardware.memoryBytes, budget.hostBytes),

@@ -19,6 +19,8 @@ export interface ReportedCell extends PlanCell {
 export interface ReportedResults extends Omit<Plan, "cells"> {
   /** In the order of the plan. */
   readonly cells: readonly ReportedCell[];
+  /** Noted by hand in results of before weights made on the device asked for gradients as loaded ones do. */
+  readonly frozenWeights?: boolean;
   /** What the report reads of the run itself. */
   readonly run?: { readonly conditions?: readonly SessionConditions[] };
 }

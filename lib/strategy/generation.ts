@@ -17,6 +17,9 @@ export function generationOf(
     newTokens: workload.newTokens,
     decodeSteps: workload.decodeSteps,
     tensorParallel,
-    runtime: runtimeOf(spec, context.hardware.device, context.stack),
+    runtime: {
+      ...runtimeOf(spec, context.hardware.device, context.stack),
+      frozenWeights: context.frozenWeights ?? false,
+    },
   };
 }

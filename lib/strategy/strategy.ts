@@ -28,6 +28,8 @@ export interface StrategyContext {
   readonly weights: Model["weights"];
   /** Dtype of the files; absent where they are made in the strategy's own. */
   readonly checkpointDtype?: Dtype;
+  /** See `Runtime.frozenWeights`. */
+  readonly frozenWeights?: boolean;
   /** Speed constants to use instead of those that ship for their kind of device. */
   readonly calibration?: CalibrationFile;
   /** Cap of one device: the least of its memory and the budget; null where nothing caps it. */

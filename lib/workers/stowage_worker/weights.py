@@ -79,7 +79,9 @@ def fill_random(model, seed, device_map) -> None:
         values = random_tensor(
             name, parameter.shape, kinds[name], std, seed, parameter.dtype, device
         )
-        _set(model, name, torch.nn.Parameter(values, requires_grad=False))
+        # Gradients as from_pretrained asks for them: PyTorch multiplies the last positions of the prompts as one
+        # matrix then, and one by one, reading all of the head for each, where the weights ask for none.
+        _set(model, name, torch.nn.Parameter(values))
     model.tie_weights()
 
 
