@@ -133,3 +133,17 @@ Deno.test("writing two decode steps gives the same peak as writing all of them",
     { seed: 7, numRuns: 50 },
   );
 });
+
+Deno.test("weights that ask for no gradients: the head reads itself once for each of several prompts", () => {
+  function headBytes(frozenWeights: boolean, batch: number): number[] {
+    const runtime = testRuntime("float32", { transformers: "5.17.0", frozenWeights });
+    return record({ batch, newTokens: 3, runtime }).operations()
+      .flatMap(({ name, bytes }) => name === "logits" ? [bytes] : []);
+  }
+  const weights = 16 * 100 * 4;
+  const [prefill, ...steps] = headBytes(true, 3);
+  const [usual, ...usualSteps] = headBytes(false, 3);
+  assert.equal(Number(prefill) - Number(usual), 2 * weights);
+  assert.deepEqual(steps, usualSteps, "one position is no slice");
+  assert.deepEqual(headBytes(true, 1), headBytes(false, 1));
+});
