@@ -34,7 +34,7 @@ hardware: 1x H100-SXM5-80GB
 stack: { torch: 2.11.0, transformers: 5.17.0, accelerate: 1.15.0 }
 generate: { max_new_tokens: ${newTokens} }
 prompts: { tokens: ${prompt} }
-strategies: [{ use: accelerate, dtype: bfloat16 }]
+strategies: [{ use: accelerate, dtype: bfloat16, allocator: native, decode: eager }]
 grid: { batchSize: [${batches.join(", ")}] }
 `;
 }
