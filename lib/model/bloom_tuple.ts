@@ -48,7 +48,9 @@ function attention(
   const cacheBytes = batch * keys * size.tokenBytes;
   const scoresBytes = scores * elementBytes;
   const flops = 2 * scores * shape.headDim;
-  const matmul = torch.baddbmm("attention_scores", scoresBytes, localBytes + cacheBytes, flops);
+  const kind = query === 1 ? "bytes" : "attention";
+  const read = localBytes + cacheBytes;
+  const matmul = torch.baddbmm("attention_scores", scoresBytes, read, flops, kind);
   const locals = [matmul];
   let input = scoresBytes;
   if (dtype === "float16") {

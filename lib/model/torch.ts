@@ -3,7 +3,7 @@
  * included, for CPU or CUDA. Sizes are in bytes unless named otherwise.
  */
 import { Tape } from "../trace/tape.ts";
-import type { Category, TraceSink } from "../trace/trace.ts";
+import type { Category, OperationKind, TraceSink } from "../trace/trace.ts";
 import type { Runtime } from "./runtime.ts";
 
 /** `_getWorkspaceSize` of ATen/cuda/CUDABlas.cpp: what cublasLt takes for products with a bias, and keeps. */
@@ -121,20 +121,37 @@ export class Torch extends Tape {
     return output;
   }
 
-  /** A batched product that writes `bytes` and reads `inputBytes`. */
-  bmm(name: string, bytes: number, inputBytes: number, flops: number): number {
+  /**
+   * A batched product that writes `bytes` and reads `inputBytes`.
+   *
+   * @param kind `bytes` where a single query meets keys that are kept [size, tokens]: neighbouring threads then read
+   * neighbouring tokens, and the kernel goes at the rate of memory.
+   */
+  bmm(
+    name: string,
+    bytes: number,
+    inputBytes: number,
+    flops: number,
+    kind?: OperationKind,
+  ): number {
     const output = this.tensor(name, bytes);
     this.#takeWorkspace("cuBLAS workspace", this.runtime.cublasWorkspaceBytes);
-    this.kernel(name, inputBytes + bytes, flops);
+    this.kernel(name, inputBytes + bytes, flops, kind);
     return output;
   }
 
   /** The same added to a tensor that is copied, and so broadcast, into the result first. */
-  baddbmm(name: string, bytes: number, inputBytes: number, flops: number): number {
+  baddbmm(
+    name: string,
+    bytes: number,
+    inputBytes: number,
+    flops: number,
+    kind?: OperationKind,
+  ): number {
     const output = this.tensor(name, bytes);
     this.kernel(`${name}.bias`, bytes);
     this.#takeWorkspace("cuBLAS workspace", this.runtime.cublasWorkspaceBytes);
-    this.kernel(name, inputBytes + 2 * bytes, flops);
+    this.kernel(name, inputBytes + 2 * bytes, flops, kind);
     return output;
   }
 

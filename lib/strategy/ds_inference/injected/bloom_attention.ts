@@ -55,7 +55,9 @@ export function bloomAttention(torch: Torch, { layer, shape, pass }: AttentionCa
     });
   }
 
-  const weights = torch.bmm("attention_scores", scoresBytes, localBytes + cacheBytes, flops);
+  const kind = query === 1 ? "bytes" : "attention";
+  const read = localBytes + cacheBytes;
+  const weights = torch.bmm("attention_scores", scoresBytes, read, flops, kind);
   const [mask, ...named] = maskOf(torch, pass);
   // In place.
   torch.kernel("attn_softmax", 2 * scoresBytes);
