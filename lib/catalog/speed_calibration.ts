@@ -29,6 +29,8 @@ export interface SpeedConstants {
   readonly kernelSeconds: number;
   /** Host time of one eager kernel. */
   readonly launchSeconds: number;
+  /** Host time of one collective beside that of its kernel: Python above the communication library. */
+  readonly collectiveSeconds: number;
   /** Host time of one generated token outside the forward pass, while the device waits. */
   readonly stepSeconds: number;
   /** Fixed cost of one operation over a link: a collective's start. */

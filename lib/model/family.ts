@@ -58,6 +58,8 @@ export interface Execution {
   allReduce(device: number, bytes: number): void;
   /** Device that the cache which a pass returns is sent to; undefined where it stays with its layers. */
   readonly cacheHome?: number | undefined;
+  /** Whether layers add their biases in a kernel of their own, as those do that DeepSpeed cuts (`add_bias`). */
+  readonly biasApart?: boolean;
   /** Runs a layer in place of the model's own; absent where the layers are the library's. */
   readonly layer?: ((torch: Torch, call: LayerCall) => BlockOutput) | undefined;
   /** Whether the head multiplies only this rank's part of the hidden size and sums the logits over the ranks. */

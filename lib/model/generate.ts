@@ -44,6 +44,7 @@ export function traceGenerate(
   const { batch, promptTokens, newTokens, tensorParallel, runtime } = generation;
   const cache: KvCache[] = [];
   const torch = new Torch(sink, runtime);
+  torch.biasApart = execution.biasApart ?? false;
   const pass = (query: number, past: number): ForwardPass => ({
     batch,
     query,

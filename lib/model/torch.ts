@@ -27,6 +27,8 @@ export class Torch extends Tape {
   readonly runtime: Runtime;
   readonly #sink: TraceSink;
   readonly #workspaces = new Set<string>();
+  /** See `Execution.biasApart`. */
+  biasApart = false;
 
   constructor(sink: TraceSink, runtime: Runtime) {
     super(sink, 0);
@@ -97,7 +99,9 @@ export class Torch extends Tape {
   linear(name: string, shape: ProductShape, category?: Category): number {
     const output = this.matmul(name, shape, this.runtime.elementBytes, category);
     this.#takeWorkspace("cuBLAS workspace", this.runtime.cublasWorkspaceBytes);
-    this.#takeWorkspace("cuBLASLt workspace", CUBLASLT_WORKSPACE_BYTES);
+    if (this.biasApart) {
+      this.kernel(`${name}.bias`, 2 * shape.rows * shape.outputs * this.runtime.elementBytes);
+    } else this.#takeWorkspace("cuBLASLt workspace", CUBLASLT_WORKSPACE_BYTES);
     return output;
   }
 

@@ -105,12 +105,15 @@ export class Clock implements TraceSink {
     const memory = this.#memorySeconds(operation);
     const compute = operation.flops / this.#rates.flopsPerSecond;
     const links = this.#linkSeconds(operation);
-    const { kernelSeconds, hostIsDevice } = this.#rates;
+    const { kernelSeconds, collectiveSeconds, hostIsDevice } = this.#rates;
+    const { isCollective = false } = operation;
     const isProduct = operation.kind === "product" && !hostIsDevice;
     const body = isProduct ? roundedCorner(memory, compute) : Math.max(memory, compute);
     return {
       seconds: Math.max(body, links, operation.launches * kernelSeconds),
-      launchSeconds: operation.isReplayed ? 0 : operation.launches * this.#launchSeconds,
+      launchSeconds: operation.isReplayed
+        ? 0
+        : operation.launches * this.#launchSeconds + (isCollective ? collectiveSeconds : 0),
       bound: links >= memory && links >= compute
         ? "links"
         : memory >= compute

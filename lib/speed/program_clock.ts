@@ -47,7 +47,8 @@ function distinctOf(pass: ProgramPass): Distinct {
   const order = Int32Array.from(pass.operations, (operation, index) => {
     const start = OPERATION_TERMS * index;
     const its = pass.termOf.subarray(start, start + OPERATION_TERMS);
-    const key = `${its.join()} ${operation.kind} ${operation.launches} ${operation.link}`;
+    const { kind, launches, link, isReplayed, isCollective } = operation;
+    const key = `${its.join()} ${kind} ${launches} ${link} ${isReplayed} ${isCollective}`;
     let place = places.get(key);
     if (place === undefined) {
       place = operations.length;

@@ -20,6 +20,8 @@ export interface Rates {
   readonly launchSeconds: number;
   /** Host time of one kernel of a decode step: none where a graph of them is launched as one. */
   readonly decodeLaunchSeconds: number;
+  /** Host time of one collective beside that of its kernel. */
+  readonly collectiveSeconds: number;
   /** Host time of one forward pass beside its kernels: Python hooks around modules. */
   readonly hookSeconds: number;
   /** Host time of one token outside the forward pass, while the device waits. */
@@ -67,6 +69,7 @@ export function ratesOf(
     kernelSeconds: facts.kernelSeconds,
     launchSeconds,
     decodeLaunchSeconds: graph ? 0 : launchSeconds,
+    collectiveSeconds: facts.collectiveSeconds,
     hookSeconds: facts.moduleHookSeconds * modules,
     stepSeconds: facts.stepSeconds,
     deviceLinkBytesPerSecond: device.linkBytesPerSecond * facts.deviceLinkEfficiency,

@@ -53,6 +53,8 @@ export interface Operation {
   readonly launches: number;
   /** Whether the launches are those of a captured graph, for which the host does nothing. */
   readonly isReplayed?: boolean;
+  /** Whether Python calls a communication library for it, which takes the host longer than a kernel. */
+  readonly isCollective?: boolean;
   /** Bytes that this device sends over `link`. */
   readonly linkBytes?: number;
   readonly link?: "device" | "host" | "disk";

@@ -14,6 +14,7 @@ const RATES: Rates = {
   hostIsDevice: false,
   launchSeconds: 0.5,
   decodeLaunchSeconds: 0.5,
+  collectiveSeconds: 0,
   hookSeconds: 0,
   stepSeconds: 0,
   deviceLinkBytesPerSecond: 10,

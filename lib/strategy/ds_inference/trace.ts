@@ -66,6 +66,7 @@ function tensorParallel(
   return {
     ...plainExecution(0),
     lmHeadSplit,
+    biasApart: ranks > 1,
     allReduce(device, bytes) {
       if (ranks === 1) return;
       // A ring all-reduce sends 2 (n - 1) / n of the buffer from each rank.
@@ -76,6 +77,7 @@ function tensorParallel(
         flops: 0,
         bytes: 2 * bytes,
         launches: 1,
+        isCollective: true,
         link: "device",
         linkBytes,
       });

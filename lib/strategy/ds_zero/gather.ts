@@ -109,6 +109,7 @@ export class GatherMemory implements Gatherer<ZeroWeight> {
       flops: 0,
       bytes,
       launches: 1,
+      isCollective: this.#partitioning.ranks > 1,
       link: link[this.#partitioning.offload],
       linkBytes,
     });
