@@ -20,7 +20,11 @@ export interface MemoryCalibration {
   /** What DeepSpeed's injected kernels take beside their workspace. */
   readonly kernelInjectionBytes: number;
   /** Fitted, not explained: what ZeRO-3 over several ranks held in 2022 beside everything that is traced. */
-  readonly zeroUnidentifiedBytes: number;
+  readonly zeroUnidentifiedBytes: {
+    readonly low: number;
+    readonly mid: number;
+    readonly high: number;
+  };
   /** Private memory of one rank's interpreter, libraries and first context, beside a GPU. */
   readonly hostBaseBytes: ByStrategy;
   /** What a communicator takes of the host. */
@@ -37,6 +41,28 @@ export interface MemoryCalibration {
   readonly cpuBaseResidentBytes: ByStrategy;
 }
 
+/** How far off predicted bytes may be in 90 % of cases. Parts of what is named, or factors on it. */
+export interface MemoryIntervals {
+  /** Of what a device holds beside weights and libraries. */
+  readonly churnedBelow: number;
+  readonly churnedAbove: number;
+  /** The same of the least memory that a cell runs with. */
+  readonly requiredOfChurned: number;
+  /** Of what is outside PyTorch's allocator. */
+  readonly outside: number;
+  /** Factors on the peak of a host. */
+  readonly hostBesideGpu: number;
+  readonly hostOfCpu: number;
+  /** Of interpreter and libraries, and of activations, on a cpu device. */
+  readonly cpuContext: number;
+  readonly cpuActivation: number;
+}
+
+/** What the residuals of measured runs say. */
+export const MEMORY_INTERVALS: MemoryIntervals = Object.fromEntries(
+  Object.entries(data.intervals).map(([name, { value }]) => [name, value]),
+) as unknown as MemoryIntervals;
+
 /** Memory constants of a stack. */
 export function memoryCalibration(stack: Stack): MemoryCalibration {
   const { memory } = data;
@@ -49,7 +75,11 @@ export function memoryCalibration(stack: Stack): MemoryCalibration {
     ncclBytes: isOld ? everywhere(memory.ncclBytesTorch1.value) : memory.ncclBytes.values,
     ncclOneRankBytes: memory.ncclOneRankBytes.value,
     kernelInjectionBytes: isOld ? 0 : memory.kernelInjectionBytes.value,
-    zeroUnidentifiedBytes: memory.zeroUnidentifiedBytes.value,
+    zeroUnidentifiedBytes: {
+      low: memory.zeroUnidentifiedBytes.low,
+      mid: memory.zeroUnidentifiedBytes.value,
+      high: memory.zeroUnidentifiedBytes.high,
+    },
     hostBaseBytes: memory.hostBaseBytes.values,
     hostCommunicatorBytes: memory.hostCommunicatorBytes.value,
     hostPinnedContextBytes: memory.hostPinnedContextBytes.value,

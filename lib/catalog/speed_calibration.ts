@@ -62,6 +62,10 @@ export interface StrategySpeed {
 export interface SpeedSpread {
   readonly host: number;
   readonly device: number;
+  /** Of the device, where weights are int8: nobody measured the kernels of their libraries. */
+  readonly int8: number;
+  /** Of the device, where steps are replayed as a graph. */
+  readonly graph: number;
   readonly load: number;
   readonly import: number;
 }

@@ -1,4 +1,5 @@
 /** How sure a prediction is: 90 % intervals, and the probability that a need exceeds a capacity. */
+import { MEMORY_INTERVALS } from "../catalog/calibration.ts";
 import type { Device } from "../catalog/types.ts";
 import type { Peak } from "../memory/peak.ts";
 import type { Interval } from "./plan.ts";
@@ -15,29 +16,31 @@ export function timesFactor(mid: number, factor: number): Interval {
  * Peak of one cpu device, whose allocator returns large blocks: the spread is that of the interpreter and its threads.
  */
 export function cpuInterval({ bytes, byCategory: { context, activation } }: Peak): Interval {
-  const spread = 0.1 * context + 0.1 * activation;
+  const { cpuContext, cpuActivation } = MEMORY_INTERVALS;
+  const spread = cpuContext * context + cpuActivation * activation;
   return { low: bytes - spread, mid: bytes, high: bytes + spread };
 }
 
 /**
  * What a GPU is filled with while a cell runs. Weights and libraries are there once; between the tensors of a
  * generation the order of the addresses, which the driver chooses, decides now and then whether a cached segment
- * serves once more, and with it a twentieth of what the allocator reserved.
+ * serves once more, and with it a part of what the allocator reserved.
  */
 export function filledInterval(mid: number, peak: Peak, capacity: number): Interval {
   const churned = Math.max(0, mid - peak.byCategory.weights - peak.outsideBytes);
-  const outside = OUTSIDE_SPREAD * peak.outsideBytes;
+  const { churnedBelow, churnedAbove } = MEMORY_INTERVALS;
+  const outside = MEMORY_INTERVALS.outside * peak.outsideBytes;
   return {
-    low: mid - 0.05 * churned - outside,
+    low: mid - churnedBelow * churned - outside,
     mid,
-    high: Math.max(mid, Math.min(mid + 0.15 * churned + outside, capacity)),
+    high: Math.max(mid, Math.min(mid + churnedAbove * churned + outside, capacity)),
   };
 }
 
 /** How far off the least memory that a cell runs with may be. */
 export function requiredMargin({ bytes, byCategory, outsideBytes }: Peak): number {
   const churned = Math.max(0, bytes - byCategory.weights - outsideBytes);
-  return 0.03 * churned + OUTSIDE_SPREAD * outsideBytes;
+  return MEMORY_INTERVALS.requiredOfChurned * churned + MEMORY_INTERVALS.outside * outsideBytes;
 }
 
 /** The least memory that a cell runs with. */
@@ -46,12 +49,18 @@ export function requiredInterval(mid: number, peak: Peak): Interval {
   return { low: mid - margin, mid, high: mid + margin };
 }
 
-/** Share by which context and libraries differ between machines and drivers. */
-const OUTSIDE_SPREAD = 0.1;
+/** The same where a constant decides that nothing explains. */
+export function doubted(
+  { low, mid, high }: Interval,
+  { below, above }: { readonly below: number; readonly above: number } = { below: 0, above: 0 },
+  capacity = Infinity,
+): Interval {
+  return { low: low - below, mid, high: Math.max(high, Math.min(high + above, capacity)) };
+}
 
 /** Peak of one node's processes. */
 export function hostInterval(bytes: number, type: Device["type"]): Interval {
-  const factor = type === "gpu" ? 1.3 : 1.15;
+  const factor = type === "gpu" ? MEMORY_INTERVALS.hostBesideGpu : MEMORY_INTERVALS.hostOfCpu;
   return timesFactor(bytes, factor);
 }
 

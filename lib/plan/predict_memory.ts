@@ -6,6 +6,7 @@ import type { Placement, StrategyContext, Workload } from "../strategy/strategy.
 import { HOST, type Phase } from "../trace/trace.ts";
 import {
   cpuInterval,
+  doubted,
   filledInterval,
   hostInterval,
   requiredInterval,
@@ -146,7 +147,10 @@ function gpuTerms(
       expandableSegments: context.allocator === "expandable",
     },
   );
-  const required = requiredInterval(requiredBytes + outsideBytes, peak);
+  const required = doubted(
+    requiredInterval(requiredBytes + outsideBytes, peak),
+    placement.doubtBytes,
+  );
   return {
     loadPeakAllocatedBytes: reserved.loadPeakAllocatedBytes,
     peakAllocatedBytes: reserved.peakAllocatedBytes,
@@ -154,7 +158,11 @@ function gpuTerms(
     allocatorRetries: reserved.retries,
     // What a cell that runs out of memory would fill is not known: no less than it requires.
     peakBytes: reserved.failure === undefined
-      ? filledInterval(filledBytes(reserved) + outsideBytes, peak, capacity)
+      ? doubted(
+        filledInterval(filledBytes(reserved) + outsideBytes, peak, capacity),
+        placement.doubtBytes,
+        capacity,
+      )
       : required,
     required,
   };

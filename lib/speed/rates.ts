@@ -78,6 +78,13 @@ export function ratesOf(
       : facts.pageableBytesPerSecond,
     diskBytesPerSecond,
     linkLatencySeconds: facts.linkLatencySeconds,
-    spread: facts.spread,
+    spread: {
+      host: facts.spread.host,
+      device: Math.max(
+        facts.spread.device,
+        dtype === "int8" ? facts.spread.int8 : 1,
+        graph ? facts.spread.graph : 1,
+      ),
+    },
   };
 }

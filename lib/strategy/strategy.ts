@@ -78,6 +78,8 @@ export interface Placement {
    * cell then needs a process of its own. Otherwise one process serves all cells.
    */
   readonly servesOneCell?: boolean;
+  /** How far off a fitted constant of the trace may be, for each device: bytes less, and bytes more. */
+  readonly doubtBytes?: { readonly below: number; readonly above: number };
   /** Writes all phases of one process, host included. */
   trace(workload: Workload, sink: TraceSink): void;
 }

@@ -1,11 +1,18 @@
 /** DeepSpeed ZeRO-Inference: stage 3, parameters gathered layer by layer. */
+import { memoryCalibration } from "../../catalog/calibration.ts";
 import type { DsZeroSpec } from "../../language/pipeline.ts";
 import { mappedBytes } from "../mapped.ts";
 import { symmetricDevices } from "../start.ts";
-import type { Placement, Strategy } from "../strategy.ts";
+import type { Placement, Strategy, StrategyContext } from "../strategy.ts";
 import { launchZero } from "./launch.ts";
 import { placeZero } from "./place.ts";
-import { traceZero } from "./trace.ts";
+import { holdsUnidentified, traceZero } from "./trace.ts";
+
+function doubt(context: StrategyContext, ranks: number): Pick<Placement, "doubtBytes"> {
+  if (!holdsUnidentified(context, ranks)) return {};
+  const { low, mid, high } = memoryCalibration(context.stack).zeroUnidentifiedBytes;
+  return { doubtBytes: { below: mid - low, above: high - mid } };
+}
 
 export const dsZero: Strategy<DsZeroSpec> = {
   use: "ds-zero",
@@ -19,6 +26,7 @@ export const dsZero: Strategy<DsZeroSpec> = {
       checkpointReadBytes: layout.wholeBytes * layout.ranks,
       mappedBytes: mappedBytes(spec.dtype, context, layout.wholeBytes),
       pinsWeights: spec.offload === "cpu" && spec.pinMemory,
+      ...doubt(context, layout.ranks),
       trace: (workload, sink) => traceZero(spec, context, layout, workload, sink),
     };
     return { value: placement, diagnostics };

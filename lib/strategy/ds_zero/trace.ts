@@ -37,18 +37,26 @@ export function traceZero(
   hooks.end();
 }
 
+/** Whether old versions over several ranks hold what nothing explains. */
+export function holdsUnidentified(
+  { behaviours, hardware }: StrategyContext,
+  ranks: number,
+): boolean {
+  return ranks > 1 && hardware.device.type === "gpu" && behaviours.has("zero-holds-more");
+}
+
 /** A fitted constant where the mechanisms above do not explain a published cell. */
 function traceUnidentified(
-  { behaviours, stack, hardware }: StrategyContext,
+  context: StrategyContext,
   { ranks }: ZeroLayout,
   sink: TraceSink,
 ): void {
-  if (ranks === 1 || hardware.device.type === "cpu" || !behaviours.has("zero-holds-more")) return;
+  if (!holdsUnidentified(context, ranks)) return;
   sink.allocate({
     device: 0,
     name: "not identified (fitted)",
     category: "communication",
-    bytes: memoryCalibration(stack).zeroUnidentifiedBytes,
+    bytes: memoryCalibration(context.stack).zeroUnidentifiedBytes.mid,
     outside: true,
   });
 }
