@@ -45,6 +45,7 @@ interface SetUp {
   readonly strategy: StrategySpec;
   readonly streams: number;
   readonly contextBytes: number;
+  readonly loadPeakReservedBytes: readonly number[];
   /** Absent where loading was not what a run does: weights that were made on the device. */
   readonly loadPeakAllocatedBytes?: readonly number[];
 }
@@ -75,6 +76,7 @@ function readSetUp(line: Line): SetUp | string {
     strategy,
     streams: strategy.use === "ds-zero" ? number(line["world_size"]) ?? count : 1,
     contextBytes,
+    loadPeakReservedBytes: numbers(line["load_peak_reserved"]),
     ...(strategy.use === "ds-zero" && loadPeak.length > 0
       ? { loadPeakAllocatedBytes: loadPeak }
       : {}),
@@ -165,9 +167,12 @@ function readCell(line: Line, setUp: SetUp, isFirst: boolean): MeasuredCell | un
     const reserved = numbers(line["peak_reserved"]);
     if (allocated.length > 0) values.peakAllocatedBytes = allocated;
     if (reserved.length > 0) values.peakReservedBytes = reserved;
-    // The driver was asked after the cell: where less is used than was reserved, the peak was before.
+    // The driver was asked after the cell: where less is used than was reserved, loading included, the peak was before.
     const used = numbers(line["smi"]);
-    if (used.length > 0 && used.every((bytes, at) => bytes >= (reserved[at] ?? 0))) {
+    const isPeak = used.every((bytes, at) =>
+      bytes >= Math.max(reserved[at] ?? 0, setUp.loadPeakReservedBytes[at] ?? 0)
+    );
+    if (used.length > 0 && isPeak) {
       values.peakBytes = used;
     }
     if (isFirst && setUp.loadPeakAllocatedBytes !== undefined) {

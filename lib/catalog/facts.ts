@@ -4,6 +4,8 @@
 export interface Fact<T = number> {
   readonly value: T;
   readonly source: string;
+  /** Measurements that it was fitted to, where it was. */
+  readonly fittedTo?: readonly string[];
 }
 
 /**

@@ -18,6 +18,8 @@ export interface SpeedConstants {
   readonly copyEfficiency: number;
   /** Part of it that matrix products with few rows reach, which read weights above all. */
   readonly weightReadEfficiency: number;
+  /** Time of products with int8 matrices, as a multiple of what their bytes and FLOPs would take in float16. */
+  readonly int8Factor: number;
   /** Part of the data-sheet FLOP/s that large matrix products reach. */
   readonly flopsEfficiency: number;
   /**
@@ -84,7 +86,7 @@ type ByStrategy = Readonly<Record<StrategySpec["use"], number>>;
 interface CalibrationPart {
   readonly constants: Facts<SpeedConstants>;
   readonly byStrategy: {
-    readonly [K in keyof StrategySpeed]?: { readonly values: ByStrategy; readonly source: string };
+    readonly [K in keyof StrategySpeed]?: Omit<Fact, "value"> & { readonly values: ByStrategy };
   };
   readonly spread: Facts<SpeedSpread>;
 }
@@ -100,11 +102,12 @@ export interface CalibrationFile extends CalibrationPart {
   readonly eras?: readonly (CalibrationPart & { readonly torch: string })[];
 }
 
-const FILES: readonly CalibrationFile[] = [a100, cpu, datasheet, h100, h200];
+/** Every file that ships. */
+export const CALIBRATION_FILES: readonly CalibrationFile[] = [a100, cpu, datasheet, h100, h200];
 
 /** The calibration of that kind; undefined where nobody measured it. */
 export function calibrationFile(kind: string): CalibrationFile | undefined {
-  return FILES.find((file) => file.kind === kind);
+  return CALIBRATION_FILES.find((file) => file.kind === kind);
 }
 
 /** Files in the order in which they replace each other's constants. */

@@ -1,4 +1,5 @@
 /** `validate RUN|FILE...`: plans cells that were measured, and says how far the predictions are off. */
+import { fittedTo } from "../catalog/fitted.ts";
 import { compareCell, compareVerdict, type Comparison } from "../accuracy/compare.ts";
 import type { VerdictComparison } from "../accuracy/compare.ts";
 import type { MeasuredSet } from "../accuracy/measured.ts";
@@ -78,6 +79,7 @@ export function validateSets(
     source: set.source,
     subject: subject(set.pipeline, set.cells[0]?.cell.strategy.use ?? ""),
     cells: set.cells.length,
+    fitted: fittedTo(set.source),
   }));
   const accuracy = summarize(comparisons, verdicts);
   return { accuracy, comparisons, verdicts, sources, problems: [...new Set(problems)] };

@@ -153,9 +153,11 @@ export class Torch extends Tape {
     kind?: OperationKind,
   ): number {
     const output = this.tensor(name, bytes);
-    this.kernel(`${name}.bias`, bytes);
+    const isCpu = this.runtime.deviceType === "cpu";
+    // One operator, which on CUDA launches a kernel for the copy.
+    if (!isCpu) this.kernel(`${name}.bias`, bytes);
     this.#takeWorkspace("cuBLAS workspace", this.runtime.cublasWorkspaceBytes);
-    this.kernel(name, inputBytes + 2 * bytes, flops, kind);
+    this.kernel(name, inputBytes + (isCpu ? 3 : 2) * bytes, flops, kind);
     return output;
   }
 

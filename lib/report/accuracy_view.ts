@@ -11,6 +11,8 @@ export interface AccuracySource {
   /** Models, hardware and libraries, in words. */
   readonly subject: string;
   readonly cells: number;
+  /** Constants that were fitted to it. */
+  readonly fitted: readonly string[];
 }
 
 const NAMES: Readonly<Record<Quantity, string>> = {
@@ -54,10 +56,26 @@ export function accuracyDocument(
       },
     },
     ...confusionBlocks(accuracy),
+    ...fittedBlocks(sources),
     ...(problems.length === 0 ? [] : [
       { kind: "heading", text: "Not compared" } as const,
       { kind: "list", items: problems.map((text) => ({ text })) } as const,
     ]),
+  ];
+}
+
+/** What proves less than it seems to. */
+function fittedBlocks(sources: readonly AccuracySource[]): Block[] {
+  const fitted = new Map(
+    sources.flatMap(({ source, fitted }) => fitted.length === 0 ? [] : [[source, fitted]]),
+  );
+  if (fitted.size === 0) return [];
+  return [
+    { kind: "heading", text: "Constants that were fitted to what they are compared with" },
+    {
+      kind: "list",
+      items: [...fitted].map(([source, names]) => ({ text: `${source}: ${names.join(", ")}` })),
+    },
   ];
 }
 

@@ -59,10 +59,11 @@ export function ratesOf(
   const bandwidth = device.bandwidthBytesPerSecond;
   const flops = device.flops[dtype] ?? device.flops.float32 ?? 0;
   const { launchSeconds } = facts;
+  const slower = dtype === "int8" ? facts.int8Factor : 1;
   return {
     copyBytesPerSecond: bandwidth * facts.copyEfficiency,
-    weightBytesPerSecond: bandwidth * facts.weightReadEfficiency,
-    flopsPerSecond: flops * facts.flopsEfficiency,
+    weightBytesPerSecond: bandwidth * facts.weightReadEfficiency / slower,
+    flopsPerSecond: flops * facts.flopsEfficiency / slower,
     dotProductSeconds: facts.dotProductBytes / bandwidth,
     headDim,
     hostIsDevice: device.type === "cpu",

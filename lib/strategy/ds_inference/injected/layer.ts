@@ -79,7 +79,9 @@ function gemm(torch: Torch, name: string, sizes: ProductShape, isQuantized: bool
   const { elementBytes } = torch.runtime;
   const weights = inputs * outputs;
   const whole = isQuantized ? torch.tensor(`${name}.float16`, weights * elementBytes) : undefined;
-  if (isQuantized) torch.kernel(`${name}.dequantize`, weights * (1 + elementBytes));
+  if (isQuantized) {
+    torch.kernel(`${name}.dequantize`, weights * (1 + elementBytes), weights, "product");
+  }
   const bytes = (rows * inputs + weights + rows * outputs) * elementBytes;
   torch.kernel(name, bytes, 2 * rows * weights, "product");
   if (whole !== undefined) torch.free(whole);
