@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { EventReader } from "../../lib/run/events.ts";
+import { temporaryFolder } from "../temporary.ts";
 
 function started(): {
   reader: EventReader;
   append: (rank: number, data: string | Uint8Array<ArrayBuffer>) => void;
 } {
-  const folder = Deno.makeTempDirSync();
+  const folder = temporaryFolder();
   Deno.mkdirSync(join(folder, "events"));
   return {
     reader: new EventReader(folder, 2),

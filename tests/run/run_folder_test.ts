@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { basename, join } from "node:path";
 import { fileName, makeRunFolder, writeWhole } from "../../lib/run/run_folder.ts";
+import { temporaryFolder } from "../temporary.ts";
 
 Deno.test("two runs of one second get folders of their own", () => {
-  const outDir = join(Deno.makeTempDirSync(), "runs");
+  const outDir = join(temporaryFolder(), "runs");
   const now = new Date("2026-01-02T03:04:05Z");
   const names = [1, 2, 3].map(() => basename(makeRunFolder(outDir, "tiny", now)));
   assert.deepEqual(names, [
@@ -20,7 +21,7 @@ Deno.test("a name stays one plain part of the path", () => {
 });
 
 Deno.test("a file that cannot be written whole leaves nothing behind", () => {
-  const folder = Deno.makeTempDirSync();
+  const folder = temporaryFolder();
   const path = join(folder, "results.json");
   Deno.mkdirSync(path);
   assert.throws(() => writeWhole(path, "text"));

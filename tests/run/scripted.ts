@@ -8,6 +8,7 @@ import type { CellOutcome } from "../../lib/run/outcome.ts";
 import type { WorkerEvent } from "../../lib/run/protocol.ts";
 import { runSession, type SessionJournal } from "../../lib/run/session.ts";
 import { cell, plan as buildPlan } from "../report/builders.ts";
+import { temporaryFolder } from "../temporary.ts";
 
 /** The worker's file. */
 export const WORKER = fileURLToPath(new URL("./fixtures/scripted_worker.py", import.meta.url));
@@ -73,7 +74,7 @@ export interface ScriptOptions {
 /** Runs cells whose ids tell the worker what to do. */
 export async function runScript(ids: readonly string[], options: ScriptOptions = {}): Promise<Ran> {
   const { limits, load, signal, onEvent, ...rest } = options;
-  const folder = Deno.makeTempDirSync({ prefix: "stowage-script-" });
+  const folder = temporaryFolder();
   const env: Record<string, string> = load === undefined ? {} : { STOWAGE_TEST_LOAD: load };
   const { plan, session, cells } = scriptedPlan(ids, { ...rest, env });
   const outcomes = new Map<string, CellOutcome>();
