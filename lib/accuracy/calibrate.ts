@@ -9,7 +9,7 @@ import {
   calibrationFile,
   speedCalibration,
 } from "../catalog/speed_calibration.ts";
-import type { CellSpec, Pipeline, StrategySpec } from "../language/pipeline.ts";
+import type { CellSpec, Pipeline, TracedSpec } from "../language/pipeline.ts";
 import { configure } from "../plan/configuration.ts";
 import type { PlanContext } from "../plan/context.ts";
 import type { TimePrediction } from "../plan/plan.ts";
@@ -36,6 +36,7 @@ export interface Calibration {
 /** One cell, ready to be timed under any constants. */
 interface Timed {
   readonly cell: CellSpec;
+  readonly strategy: TracedSpec;
   readonly placement: Placement;
   readonly context: StrategyContext;
   readonly measured: MeasuredCell["values"];
@@ -71,7 +72,7 @@ export function calibrate(
   const timed = sets.flatMap((set) => readTimed(set, kind, context, problems));
   const [first] = timed;
   if (first === undefined) return undefined;
-  const uses = [...new Set(timed.map(({ cell }) => cell.strategy.use))];
+  const uses = [...new Set(timed.map(({ strategy }) => strategy.use))];
   const stack = first.context.stack;
   const knobs = knobsOf(kind, stack, uses);
   const base = calibrationFile(kind) ?? emptyFile(kind);
@@ -111,16 +112,17 @@ function readTimed(
     if (status !== "ok" || values.msPerStep === undefined && values.msPerToken === undefined) {
       return [];
     }
-    const { placement, context: own, spec } = configure(cell.strategy, pipeline, resolved);
-    const settled = { ...cell, strategy: spec };
-    return placement === undefined
-      ? []
-      : [{ cell: settled, placement, context: own, measured: values }];
+    const { placement, traced, context: own } = configure(cell.strategy, pipeline, resolved);
+    if (placement === undefined || traced === undefined) return [];
+    return [{ cell, strategy: traced, placement, context: own, measured: values }];
   });
 }
 
-function timeOf({ cell, placement, context }: Timed, calibration: CalibrationFile): TimePrediction {
-  return predictTime(placement, cell, { ...context, calibration }, cell.strategy);
+function timeOf(
+  { cell, strategy, placement, context }: Timed,
+  calibration: CalibrationFile,
+): TimePrediction {
+  return predictTime(placement, cell, { ...context, calibration }, strategy);
 }
 
 /** Errors of the steps. A prefill is measured once, and is the first to ask the driver for memory: it teaches nothing. */
@@ -132,7 +134,7 @@ function errorsOf(item: Timed, calibration: CalibrationFile): number[] {
   return (measured ?? []).map((value) => Math.abs(Math.log(predicted / value)));
 }
 
-function knobsOf(kind: string, stack: Stack, uses: readonly StrategySpec["use"][]): Knob[] {
+function knobsOf(kind: string, stack: Stack, uses: readonly TracedSpec["use"][]): Knob[] {
   const facts = speedCalibration({ kind }, stack, uses[0] ?? "accelerate");
   const shared = SHARED.map((name) => ({
     name,
@@ -148,7 +150,7 @@ function knobsOf(kind: string, stack: Stack, uses: readonly StrategySpec["use"][
 
 function currentOf(name: string, kind: string, stack: Stack): number {
   const [constant = "", use = "accelerate"] = name.split(".");
-  const facts = speedCalibration({ kind }, stack, use as StrategySpec["use"]);
+  const facts = speedCalibration({ kind }, stack, use as TracedSpec["use"]);
   const value: unknown = facts[constant as keyof typeof facts];
   return typeof value === "number" ? value : 0;
 }
@@ -156,7 +158,7 @@ function currentOf(name: string, kind: string, stack: Stack): number {
 /** What loading takes besides the bytes: medians, for it is measured as it is. */
 function loadConstants(
   timed: readonly Timed[],
-  uses: readonly StrategySpec["use"][],
+  uses: readonly TracedSpec["use"][],
 ): [string, number][] {
   return uses.flatMap((use) => {
     const values = timed.filter(({ cell }) => cell.strategy.use === use)

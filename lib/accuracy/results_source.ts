@@ -41,6 +41,8 @@ function pipelineOf({ pipeline, model, hardware, stack, budget }: ReportedResult
 function measuredCell(cell: ReportedCell): MeasuredCell | undefined {
   const { status, measurement, prediction } = cell;
   if (status !== "ok" && status !== "oom" && status !== "host-oom") return undefined;
+  // What a command of the user's own does is not what is predicted.
+  if (cell.strategy.use === "script") return undefined;
   const { id, strategy, batchSize, promptTokens, newTokens, axes } = cell;
   const spec = { id, strategyIndex: 0, strategy, batchSize, promptTokens, newTokens, axes };
   // What a cell held when it ran out of memory is not what it needed.
@@ -61,10 +63,10 @@ function measuredCell(cell: ReportedCell): MeasuredCell | undefined {
       loadPeakAllocatedBytes: known(devices.map((device) => device.loadPeakAllocatedBytes)),
       hostPeakBytes: hosts.map((host) => host.peakBytes),
       ...(time === null ? {} : {
-        importSeconds: [time.importSeconds],
-        loadSeconds: [time.loadSeconds],
-        prefillMs: [time.prefillMs],
-        msPerStep: [time.msPerStep],
+        importSeconds: known([time.importSeconds]),
+        loadSeconds: known([time.loadSeconds]),
+        prefillMs: known([time.prefillMs]),
+        msPerStep: known([time.msPerStep]),
         msPerToken: [time.msPerToken],
       }),
     },

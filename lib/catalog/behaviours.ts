@@ -2,7 +2,7 @@
  * What libraries do that changed, or could change, between their versions, by name: predictions ask for a behaviour, not for a
  * version, and `explain` prints it (data/behaviours.json).
  */
-import type { StrategySpec } from "../language/pipeline.ts";
+import type { TracedSpec } from "../language/pipeline.ts";
 import data from "./data/behaviours.json" with { type: "json" };
 import type { Stack } from "./types.ts";
 import { inRange } from "./version_range.ts";
@@ -15,7 +15,7 @@ export interface Behaviour {
   readonly name: BehaviourName;
   readonly title: string;
   /** Strategies that it can matter to. */
-  readonly strategies: readonly StrategySpec["use"][];
+  readonly strategies: readonly TracedSpec["use"][];
   /** Model types that it can matter to; absent where it can to all. */
   readonly modelTypes?: readonly string[];
   /** Version ranges by package: it holds when all of one entry hold. */
@@ -29,7 +29,7 @@ export const BEHAVIOURS: readonly Behaviour[] = Object.entries(data.behaviours).
   ([name, fact]) => ({
     ...fact,
     name: name as BehaviourName,
-    strategies: fact.strategies as StrategySpec["use"][],
+    strategies: fact.strategies as TracedSpec["use"][],
     when: fact.when as Readonly<Record<string, string>>[],
   }),
 );

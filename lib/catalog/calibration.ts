@@ -1,9 +1,9 @@
 /** The constants of memory that cannot be derived, each with the run or the source it came from (data/calibration.json). */
-import type { StrategySpec } from "../language/pipeline.ts";
+import type { TracedSpec } from "../language/pipeline.ts";
 import data from "./data/calibration.json" with { type: "json" };
 import type { Stack } from "./types.ts";
 
-type ByStrategy = Readonly<Record<StrategySpec["use"], number>>;
+type ByStrategy = Readonly<Record<TracedSpec["use"], number>>;
 
 /** Constants of the memory model. */
 export interface MemoryCalibration {

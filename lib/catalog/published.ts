@@ -1,5 +1,5 @@
 /** Measurements that were published in 2022, with the rule under which each was computed. */
-import type { Dtype, StrategySpec } from "../language/pipeline.ts";
+import type { Dtype, TracedSpec } from "../language/pipeline.ts";
 import data from "./data/published.json" with { type: "json" };
 
 /**
@@ -23,7 +23,7 @@ export interface PublishedCell {
 
 /** One published row. */
 export interface PublishedRow {
-  readonly strategy: StrategySpec["use"];
+  readonly strategy: TracedSpec["use"];
   readonly dtype: Dtype | "int8";
   readonly rule: TokenRule;
   /** Streams that the published figure was divided by. */

@@ -3,7 +3,7 @@
  * step and a load. One file per kind of device in data/calibration; what a kind has not measured, and all of a kind
  * without a file, comes from `datasheet.json`, with wider intervals.
  */
-import type { StrategySpec } from "../language/pipeline.ts";
+import type { TracedSpec } from "../language/pipeline.ts";
 import a100 from "./data/calibration/a100-sxm4-80gb.json" with { type: "json" };
 import cpu from "./data/calibration/cpu.json" with { type: "json" };
 import datasheet from "./data/calibration/datasheet.json" with { type: "json" };
@@ -80,7 +80,7 @@ export interface SpeedCalibration extends SpeedConstants, StrategySpeed {
 }
 
 type Facts<T> = { readonly [K in keyof T]?: Fact };
-type ByStrategy = Readonly<Record<StrategySpec["use"], number>>;
+type ByStrategy = Readonly<Record<TracedSpec["use"], number>>;
 
 /** Constants that a file, or an era within it, replaces. */
 interface CalibrationPart {
@@ -125,7 +125,7 @@ function layers(kind: string): CalibrationFile[] {
 export function speedCalibration(
   device: Pick<Device, "kind">,
   stack: Stack,
-  use: StrategySpec["use"],
+  use: TracedSpec["use"],
   own?: CalibrationFile,
 ): SpeedCalibration {
   const files = own?.kind === device.kind
@@ -156,7 +156,7 @@ function numbers(facts: Readonly<Record<string, Fact | undefined>>): Record<stri
 
 function numbersOf(
   facts: CalibrationPart["byStrategy"],
-  use: StrategySpec["use"],
+  use: TracedSpec["use"],
 ): Record<string, number> {
   return Object.fromEntries(
     Object.entries(facts).flatMap(([name, fact]) =>

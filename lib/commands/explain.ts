@@ -7,6 +7,7 @@ import type { CellSpec } from "../language/pipeline.ts";
 import type { PipelineInput } from "./input.ts";
 import { talkDiagnostics } from "./failures.ts";
 import { type CommonSettings, EXIT } from "./settings.ts";
+import { isConcerned } from "../strategy/script/stand_in.ts";
 
 /** Arguments of `explain`. */
 export interface ExplainSettings extends CommonSettings {
@@ -100,7 +101,7 @@ async function explanation(
   const { behaviourBlocks } = await import("../report/behaviour_view.ts");
   const holding = behavioursOf({ versions });
   const concerned = BEHAVIOURS.filter(({ name, strategies, modelTypes }) =>
-    holding.has(name) && strategies.includes(cell.strategy.use) &&
+    holding.has(name) && isConcerned(cell.strategy, strategies) &&
     (modelTypes?.includes(modelType) ?? true)
   );
   return renderText([...cellDocument(planned, groups, peaks), ...behaviourBlocks(concerned)]);

@@ -51,7 +51,7 @@ function facts(cell: PlanCell): (readonly [string, string])[] {
   const { time } = prediction;
   return [
     ["verdict", verdictText(prediction)],
-    ["strategy", `${strategy.use} in ${strategy.dtype}`],
+    ["strategy", strategyText(strategy)],
     [
       "workload",
       `batch ${cell.batchSize}, ${cell.promptTokens} prompt tokens, ${cell.newTokens} new tokens`,
@@ -64,8 +64,16 @@ function facts(cell: PlanCell): (readonly [string, string])[] {
   ];
 }
 
+function strategyText(strategy: PlanCell["strategy"]): string {
+  const text = `${strategy.use} in ${strategy.dtype}`;
+  return strategy.use === "script" && strategy.predictAs !== undefined
+    ? `${text}, predicted as ${strategy.predictAs.use}`
+    : text;
+}
+
 function verdictText({ verdict, oomProbability, largestBatch }: Prediction): string {
   if (verdict === "invalid") return "invalid: this combination cannot be launched";
+  if (verdict === "unknown") return "unknown: a command of your own is not traced";
   const percent = `${Math.round(100 * oomProbability)} % likely to run out of memory`;
   const largest = largestBatch === null
     ? "; no batch fits"
@@ -77,7 +85,7 @@ function verdictText({ verdict, oomProbability, largestBatch }: Prediction): str
 
 function limitText({ limit, verdict }: Prediction): string {
   if (limit === null) {
-    return verdict === "invalid" ? "none" : "none: no capacity is known";
+    return verdict === "invalid" || verdict === "unknown" ? "none" : "none: no capacity is known";
   }
   const { resource, phase, needBytes, haveBytes } = limit;
   const percent = Math.round(100 * needBytes / haveBytes);

@@ -45,6 +45,7 @@ const planSchema = z.looseObject({
     id: folderName,
     strategy: text,
     worldSize: number.int().min(1),
+    directory: text.exactOptional(),
     launch: z.looseObject({
       // The engine starts its own workers with Python, and nothing that a file may name.
       argv: z.tuple(
@@ -65,7 +66,7 @@ const planSchema = z.looseObject({
     promptTokens: number.int().min(1),
     newTokens: number.int().min(1),
     prediction: z.looseObject({
-      verdict: z.enum(["fits", "tight", "oom", "invalid"]),
+      verdict: z.enum(["fits", "tight", "oom", "invalid", "unknown"]),
       oomProbability: number,
       devices: z.array(z.looseObject({})),
       hosts: z.array(z.looseObject({})),

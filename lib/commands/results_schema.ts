@@ -10,7 +10,7 @@ const interval = z.looseObject({ low: number, mid: number, high: number });
 const namedTexts = z.record(z.string(), z.string());
 
 const prediction = z.looseObject({
-  verdict: z.enum(["fits", "tight", "oom", "invalid"]),
+  verdict: z.enum(["fits", "tight", "oom", "invalid", "unknown"]),
   oomProbability: number,
   largestBatch: numberOrNull.optional(),
   causes: z.array(text),
@@ -33,9 +33,9 @@ const measurement = z.looseObject({
   devices: z.array(z.looseObject({ index: number, peakBytes: number })),
   hosts: z.array(z.looseObject({ node: number, peakBytes: number })),
   time: z.looseObject({
-    loadSeconds: number,
-    prefillMs: number,
-    msPerStep: number,
+    loadSeconds: numberOrNull,
+    prefillMs: numberOrNull,
+    msPerStep: numberOrNull,
     msPerToken: number,
     msPerTokenPerStream: number,
     tokensPerSecond: number,

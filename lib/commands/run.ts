@@ -1,5 +1,6 @@
 /** `run FILE`: plans, runs and compares. */
-import { hasErrors } from "../diagnostics/diagnostic.ts";
+import { DiagnosticError, hasErrors } from "../diagnostics/diagnostic.ts";
+import { planRunsCommands } from "../diagnostics/messages/script.ts";
 import type { PredictedOom } from "../plan/selection.ts";
 import type { Plan } from "../plan/plan.ts";
 import { renderPlan } from "../report/render.ts";
@@ -26,6 +27,8 @@ export interface RunSettings extends ExecuteSettings {
   readonly rerun?: string;
   /** File of speed constants that calibrate has written. */
   readonly calibration?: string;
+  /** Whether a saved plan may start commands of its own. */
+  readonly allowCommands?: boolean;
   /** Search the largest batches instead of running the cells. */
   readonly findLimit?: boolean;
 }
@@ -45,6 +48,14 @@ export async function runCommand(settings: RunSettings): Promise<number> {
   }, settings);
 }
 
+/** A plan may come from elsewhere: what it would start beside the workers has to be allowed. */
+function refuseCommands({ cells }: Plan): void {
+  const commands = new Set(
+    cells.flatMap(({ strategy }) => strategy.use === "script" ? [strategy.command.join(" ")] : []),
+  );
+  if (commands.size > 0) throw new DiagnosticError([planRunsCommands({ commands: [...commands] })]);
+}
+
 /** The plan comes first: to people with the results, to programs, who want these alone, on stderr. */
 function showPlan(plan: Plan, { terminal, format, output }: RunSettings): void {
   const forPeople = output === undefined && (format === "table" || format === "markdown");
@@ -57,6 +68,7 @@ async function preparePlan(settings: RunSettings): Promise<Plan | undefined> {
   const { terminal, file, python } = settings;
   if (looksLikePlan(file)) {
     const { plan, diagnostics } = await readSavedPlan(file);
+    if (!settings.allowCommands) refuseCommands(plan);
     talkDiagnostics(diagnostics, { terminal });
     return plan;
   }

@@ -4,7 +4,7 @@ import { unknownCell } from "../diagnostics/messages/plan.ts";
 import { suggest as nearest } from "../diagnostics/suggest.ts";
 import type { CellSpec, Pipeline } from "../language/pipeline.ts";
 import type { PlanContext } from "../plan/context.ts";
-import type { PlanCell } from "../plan/plan.ts";
+import type { PlanCell, Verdict } from "../plan/plan.ts";
 import { predictsOom } from "../plan/selection.ts";
 import { predictOne, smallestHardware, suggestChanges } from "../plan/suggest.ts";
 import { renderMarkdown, renderText } from "../report/document.ts";
@@ -62,6 +62,9 @@ function findCell(cells: readonly CellSpec[], id: string): CellSpec {
   ]);
 }
 
+/** Verdicts that say nothing of a limit. */
+const WITHOUT: readonly Verdict[] = ["invalid", "unknown"];
+
 /** Cells that differ in nothing but the batch. */
 function rowOf({ strategy, promptTokens, newTokens }: CellSpec): string {
   return JSON.stringify([strategy, promptTokens, newTokens]);
@@ -88,7 +91,7 @@ function collect(
   const rows = [...Map.groupBy(cells, rowOf).values()];
   const largest = rows.flatMap(([cell]) => {
     const found = planned.find(({ id }) => id === cell?.id);
-    if (cell === undefined || found === undefined || found.prediction.verdict === "invalid") {
+    if (cell === undefined || found === undefined || WITHOUT.includes(found.prediction.verdict)) {
       return [];
     }
     const largestBatch = found.prediction.largestBatch ?? null;

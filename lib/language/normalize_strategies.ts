@@ -1,11 +1,16 @@
 /** Strategies: names, the dtype that depends on the hardware, and options that need or undo each other. */
 import type { Diagnostic, ValuePath } from "../diagnostics/diagnostic.ts";
 import * as messages from "../diagnostics/messages/language_meaning.ts";
+import { badPlaceholder } from "../diagnostics/messages/script.ts";
+import { suggest } from "../diagnostics/suggest.ts";
+import { notPlaceholder, PLACEHOLDERS, placeholdersIn } from "../strategy/script/words.ts";
+import { tracedSpec } from "../strategy/script/stand_in.ts";
 import type {
   AccelerateSpec,
   DsInferenceSpec,
   DsZeroSpec,
   Dtype,
+  ScriptSpec,
   StrategySpec,
 } from "./pipeline.ts";
 import type { Places } from "./places.ts";
@@ -69,8 +74,9 @@ function checkOptions(
   strategy: StrategySpec,
   index: number,
   context: StrategyContext,
+  below: ValuePath = [],
 ): readonly Diagnostic[] {
-  const path = ["strategies", index];
+  const path = ["strategies", index, ...below];
   const { places, root } = context;
   function warn(key: string, reason: string, advice: string): Diagnostic[] {
     if (valueAt(root, [...path, key]) === undefined) return [];
@@ -83,7 +89,41 @@ function checkOptions(
       return checkDsInference(strategy, context, warn);
     case "ds-zero":
       return checkDsZero(strategy, path, context, warn);
+    case "script":
+      return [...checkWords(strategy, path, context), ...checkStandIn(strategy, index, context)];
   }
+}
+
+/** A placeholder is told with the word that it stands in. */
+function checkWords(
+  { command }: ScriptSpec,
+  path: ValuePath,
+  { places }: StrategyContext,
+): readonly Diagnostic[] {
+  return command.flatMap((word, index) => {
+    const place = places.value([...path, "command", index]);
+    const unknown = placeholdersIn(word).filter((name) =>
+      !PLACEHOLDERS.some((known) => known === name)
+    ).map((name) => {
+      const suggestion = suggest(name, PLACEHOLDERS);
+      const hint = suggestion === undefined ? {} : { suggestion };
+      return badPlaceholder({ found: `{{ ${name} }}`, known: PLACEHOLDERS, ...hint }, place);
+    });
+    const other = notPlaceholder(word);
+    return other === undefined
+      ? unknown
+      : [...unknown, badPlaceholder({ found: other, known: PLACEHOLDERS }, place)];
+  });
+}
+
+/** What a strategy of that kind would be told, where it stands under `predictAs`. */
+function checkStandIn(
+  script: ScriptSpec,
+  index: number,
+  context: StrategyContext,
+): readonly Diagnostic[] {
+  const traced = tracedSpec(script);
+  return traced === undefined ? [] : checkOptions(traced, index, context, ["predictAs"]);
 }
 
 function checkAccelerate(

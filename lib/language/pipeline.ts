@@ -118,18 +118,22 @@ export interface PromptsSpec {
  */
 export type Dtype = "float32" | "float16" | "bfloat16" | "int8";
 
-/** Options that every strategy has. */
-export interface StrategyCommon {
+/** What every strategy has, whatever runs it. */
+export interface StrategyBase {
   /** First part of the ids of its cells. */
   readonly name: string;
   /** Type of the weights and of the computation. */
   readonly dtype: Dtype;
+  /** PyTorch's caching allocator: fixed or expandable segments. A plan settles what the pipeline leaves open. */
+  readonly allocator?: "native" | "expandable";
+}
+
+/** Options of every strategy that Stowage itself runs. */
+export interface StrategyCommon extends StrategyBase {
   /** Hugging Face `attn_implementation`. */
   readonly attention: "eager" | "sdpa";
   /** Key-value cache: grown step by step, or allocated whole beforehand. `decode: graph` has one of its own, static. */
   readonly cache: "dynamic" | "static";
-  /** PyTorch's caching allocator: fixed or expandable segments. A plan settles what the pipeline leaves open. */
-  readonly allocator?: "native" | "expandable";
   /**
    * Hugging Face's loop for every token, or the replay of one captured step for those after the first. A plan settles
    * what the pipeline leaves open.
@@ -182,8 +186,26 @@ export interface DsZeroSpec extends StrategyCommon {
   readonly config?: Readonly<Record<string, unknown>>;
 }
 
+/** A strategy whose library is known: it can be traced, and so predicted. */
+export type TracedSpec = AccelerateSpec | DsInferenceSpec | DsZeroSpec;
+
+/** A traced strategy that stands in for a script: what it has in common with the script is said there. */
+export type StandInSpec = TracedSpec extends infer S
+  ? S extends TracedSpec ? Omit<S, keyof StrategyBase> : never
+  : never;
+
+/** A command of the user's own, a process for each cell, that prints a stats block as the scripts of 2022 did. */
+export interface ScriptSpec extends StrategyBase {
+  /** Tells the strategies apart. */
+  readonly use: "script";
+  /** Program and arguments, with placeholders such as `{{ batchSize }}`. No shell reads them. */
+  readonly command: readonly string[];
+  /** The strategy whose prediction stands beside the measurement; without it nothing is predicted. */
+  readonly predictAs?: StandInSpec;
+}
+
 /** A way of serving the model with its options, told apart by `use`. */
-export type StrategySpec = AccelerateSpec | DsInferenceSpec | DsZeroSpec;
+export type StrategySpec = TracedSpec | ScriptSpec;
 
 /** One value of an axis. */
 export type AxisValue = string | number | boolean;

@@ -10,6 +10,7 @@ const EXAMPLES: Readonly<Record<string, string>> = {
   strategies: "[accelerate, ds-inference, ds-zero]",
   use: "accelerate",
   kind: "A100-SXM4-80GB",
+  command: '[python, script.py, "{{ batchSize }}"]',
 };
 
 /** A value to write behind a key that is missing. */
@@ -41,6 +42,9 @@ export function choiceHint(
     ? synonym
     : suggest(word, choices);
   if (suggestion !== undefined) return { suggestion };
+  if (path.length === 2 && path[0] === "strategies" && word === "script") {
+    return { advice: "A script needs a command: { use: script, command: [...] }" };
+  }
   if (path.length === 1 && path[0] === "prompts" && /[./]/.test(value)) {
     return { advice: 'For prompts from a file, write "file: PATH" below prompts' };
   }

@@ -36,24 +36,30 @@ const offload = choice("none", "cpu", "nvme").describe("Where parameters live be
 const nvmePath = text().describe("Folder on a fast local disk, for offload: nvme.");
 const pinMemory = flag().describe("Keep offloaded parameters in pinned host memory.");
 
-const commonOptions = {
+const baseOptions = {
   name: name().describe("First part of the ids of its cells. Default: the value of use.")
     .exactOptional(),
   dtype: dtype.exactOptional(),
+  allocator: allocator.exactOptional(),
+};
+
+const executionOptions = {
   attention: attention.default("eager"),
   cache: cache.default("dynamic"),
-  allocator: allocator.exactOptional(),
   decode: decode.exactOptional(),
 };
 
 const memoryKeyPhrase = "an index of a device, or cpu";
 const deviceMapPhrase = "a device index, cpu or disk";
 
-const accelerate = mapping({
+const accelerateUse = {
   use: z.literal("accelerate").describe(
     "Hugging Face Accelerate: one process, layers spread over the devices.",
   ),
-  ...commonOptions,
+};
+
+const accelerateOptions = {
+  ...executionOptions,
   deviceMap: z.union(
     [
       deviceMapWord,
@@ -73,33 +79,77 @@ const accelerate = mapping({
   )
     .describe("Most bytes of weights for each device index and for cpu.").exactOptional(),
   offloadFolder: offloadFolder.exactOptional(),
-});
+};
 
-const dsInference = mapping({
+const dsInferenceUse = {
   use: z.literal("ds-inference").describe(
     "DeepSpeed-Inference: tensor parallelism, one rank for each device.",
   ),
-  ...commonOptions,
+};
+
+const dsInferenceOptions = {
+  ...executionOptions,
   tensorParallel: tensorParallel.exactOptional(),
   kernelInject: kernelInject.default(false),
   maxOutTokens: maxOutTokens.exactOptional(),
   checkpoint: checkpoint.default("unsharded"),
-});
+};
 
-const dsZero = mapping({
+const dsZeroUse = {
   use: z.literal("ds-zero").describe(
     "DeepSpeed ZeRO-Inference: stage 3, parameters gathered layer by layer.",
   ),
-  ...commonOptions,
+};
+
+const dsZeroOptions = {
+  ...executionOptions,
   offload: offload.default("none"),
   nvmePath: nvmePath.exactOptional(),
   pinMemory: pinMemory.default(true),
   config: z.record(z.string(), z.unknown()).exactOptional().describe(
     "DeepSpeed's own configuration keys, merged over the generated ones.",
   ),
+};
+
+const accelerate = mapping({ ...accelerateUse, ...baseOptions, ...accelerateOptions });
+const dsInference = mapping({ ...dsInferenceUse, ...baseOptions, ...dsInferenceOptions });
+const dsZero = mapping({ ...dsZeroUse, ...baseOptions, ...dsZeroOptions });
+
+const standIns = {
+  accelerate: mapping({ ...accelerateUse, ...accelerateOptions }),
+  "ds-inference": mapping({ ...dsInferenceUse, ...dsInferenceOptions }),
+  "ds-zero": mapping({ ...dsZeroUse, ...dsZeroOptions }),
+};
+
+const predictAs = z.union(
+  [
+    choice("accelerate", "ds-inference", "ds-zero").describe("The strategy with its defaults.")
+      .transform((use) => standIns[use].parse({ use })),
+    z.discriminatedUnion("use", [
+      standIns.accelerate,
+      standIns["ds-inference"],
+      standIns["ds-zero"],
+    ]),
+  ],
+  "the name of a strategy or a mapping with the key use",
+).describe("The strategy whose prediction stands beside what the command measured.");
+
+const MAX_WORDS = 200;
+
+const script = mapping({
+  use: z.literal("script").describe(
+    "A command of your own, a process for each cell, that prints a stats block.",
+  ),
+  ...baseOptions,
+  command: z.array(text(), "a list of words").min(1, "a list of at least one word")
+    .max(MAX_WORDS, `at most ${MAX_WORDS} words`)
+    .describe(
+      "Program and arguments, which no shell reads. {{ batchSize }}, {{ tokens }}, {{ model }} and others are filled in.",
+    ),
+  predictAs: predictAs.exactOptional(),
 });
 
-const strategiesByUse = { accelerate, "ds-inference": dsInference, "ds-zero": dsZero };
+const strategiesByUse = { accelerate, "ds-inference": dsInference, "ds-zero": dsZero, script };
 
 /** What a strategy can use. */
 export type Use = keyof typeof strategiesByUse;
@@ -112,7 +162,7 @@ const useWord = choice("accelerate", "ds-inference", "ds-zero")
 
 /** One strategy: a word, or a mapping told apart by `use`. */
 export const strategySchema = z.union(
-  [useWord, z.discriminatedUnion("use", [accelerate, dsInference, dsZero])],
+  [useWord, z.discriminatedUnion("use", [accelerate, dsInference, dsZero, script])],
   "the name of a strategy or a mapping with the key use",
 );
 

@@ -1,6 +1,6 @@
 /** Why a device or a host does not hold a cell, in words that name what fills it and the reason why it is there. */
 import { findBehaviour, rangeText } from "../catalog/behaviours.ts";
-import type { StrategySpec } from "../language/pipeline.ts";
+import type { TracedSpec } from "../language/pipeline.ts";
 import type { Peak } from "../memory/peak.ts";
 import type { ModelShape } from "../model/family.ts";
 import { formatBytes, plural } from "../report/bytes.ts";
@@ -8,7 +8,7 @@ import type { HostPrediction, Limit } from "./plan.ts";
 
 /** What a cause may tell beside the numbers. */
 export interface CauseFacts {
-  readonly use: StrategySpec["use"];
+  readonly use: TracedSpec["use"];
   readonly deviceType: "gpu" | "cpu";
   readonly shape: ModelShape;
   readonly behaviours: ReadonlySet<string>;

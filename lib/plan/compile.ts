@@ -15,7 +15,7 @@ import { parameterCount } from "../model/module.ts";
 import {
   type Configuration,
   configure,
-  invalidPrediction,
+  emptyPrediction,
   predict,
   workloadMistakes,
 } from "./configuration.ts";
@@ -26,6 +26,7 @@ import { resolve, type Resolved } from "./resolve.ts";
 import { readPrompts } from "./prompts.ts";
 import { reasonOf } from "./selection.ts";
 import { makeSessions } from "./sessions.ts";
+import { commandFiles } from "../strategy/script/files.ts";
 
 /** What the language layer hands over. */
 export interface ParsedPipeline {
@@ -50,16 +51,21 @@ export async function compile(
 
   const configurations = new Map<string, Configuration>();
   const keyBase = cellKeyBase(pipeline, resolved, prompts.value, context);
+  const scripts = scriptInputs(pipeline, context);
   const planned = cells.map((cell) => {
     const id = JSON.stringify(cell.strategy);
     const known = configurations.get(id) ?? configure(cell.strategy, pipeline, resolved);
     configurations.set(id, known);
-    return { cell, configuration: known, ...planCell(cell, known, pipeline, keyBase, context) };
+    return {
+      cell,
+      configuration: known,
+      ...planCell(cell, known, pipeline, [keyBase, scripts.get(cell.strategyIndex)], context),
+    };
   });
   diagnostics.push(...uniqueByText(planned.flatMap((item) => item.diagnostics)));
   if (hasErrors(diagnostics)) return { diagnostics };
 
-  const { sessions, sessionOf } = await makeSessions(planned);
+  const { sessions, sessionOf } = await makeSessions(planned, context.baseDirectory);
   const { model, hardware, stack, root } = resolved;
   const python = context.python ?? pipeline.environment.python;
   const plan: Plan = {
@@ -70,7 +76,10 @@ export async function compile(
       workersSha256: sha256(context.workerSources),
     },
     pipeline: { name: pipeline.name, path: parsed.path, sha256: sha256(parsed.text) },
-    inputs: inputs(parsed, model, prompts.value.files, context),
+    inputs: [
+      ...inputs(parsed, model, prompts.value.files, context),
+      ...new Map([...scripts.values()].flat().map((file) => [file.path, file])).values(),
+    ],
     model: {
       name: model.name,
       config: model.config,
@@ -138,7 +147,7 @@ function planCell(
   cell: CellSpec,
   configuration: Configuration,
   pipeline: Pipeline,
-  keyBase: unknown,
+  [keyBase, scriptFiles]: readonly [unknown, readonly PlanInput[] | undefined],
   context: PlanContext,
 ): { planCell: PlanCell; diagnostics: Diagnostic[] } {
   const mistakes = [
@@ -148,12 +157,19 @@ function planCell(
   const { placement } = configuration;
   const { name: _, ...options } = configuration.spec;
   const prediction = placement === undefined || mistakes.length > 0
-    ? invalidPrediction(mistakes.map(({ message }) => message))
+    ? emptyPrediction("invalid", mistakes.map(({ message }) => message))
     : predict(cell, configuration, placement, context);
   return {
     planCell: {
       id: cell.id,
-      key: hashJson([keyBase, options, cell.batchSize, cell.promptTokens, cell.newTokens]),
+      key: hashJson([
+        keyBase,
+        options,
+        cell.batchSize,
+        cell.promptTokens,
+        cell.newTokens,
+        ...(scriptFiles ?? []).map((file) => file.sha256),
+      ]),
       strategy: configuration.spec,
       axes: cell.axes,
       model: pipeline.model.name,
@@ -165,8 +181,10 @@ function planCell(
       prediction,
     },
     // A combination that an axis made impossible is an invalid cell; one that was written is a mistake.
-    diagnostics: mistakes
-      .filter(({ path }) => !cameFromAxis(path?.[0], cell, pipeline))
+    diagnostics: [
+      ...mistakes.filter(({ path }) => !cameFromAxis(path?.[0], cell, pipeline)),
+      ...configuration.diagnostics.filter(({ severity }) => severity !== "error"),
+    ]
       .map((mistake) => ({
         ...mistake,
         path: mistake.path?.[0] === "model"
@@ -188,6 +206,24 @@ function cameFromAxis(
   if (option !== undefined) return Object.hasOwn(cell.axes, option);
   return grid.include.length > 0 ||
     grid.axes.some(({ name, values }) => WORK_AXES.includes(name) && values.length > 1);
+}
+
+/** The files that commands name, by the place of their strategy. */
+function scriptInputs(
+  { strategies }: Pipeline,
+  { files, baseDirectory }: PlanContext,
+): ReadonlyMap<number, readonly PlanInput[]> {
+  return new Map(
+    strategies.entries().flatMap(([index, spec]) =>
+      spec.use !== "script" ? [] : [[
+        index,
+        commandFiles(spec, baseDirectory, files).map((file) => ({
+          ...file,
+          sha256: sha256(files.readRange(file.path, 0, file.headBytes)),
+        })),
+      ]]
+    ),
+  );
 }
 
 function inputs(

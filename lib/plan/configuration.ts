@@ -2,7 +2,17 @@
 import { behavioursOf } from "../catalog/behaviours.ts";
 import type { Diagnostic } from "../diagnostics/diagnostic.ts";
 import { beyondExactIntegers, beyondPositions } from "../diagnostics/messages/plan.ts";
-import type { CellSpec, Pipeline, StrategySpec } from "../language/pipeline.ts";
+import { nothingPredicted, predictedAs, scriptNeedsFiles } from "../diagnostics/messages/script.ts";
+import type {
+  CellSpec,
+  Pipeline,
+  ScriptSpec,
+  StrategySpec,
+  TracedSpec,
+} from "../language/pipeline.ts";
+import { UNTRACED } from "../strategy/script/place.ts";
+import { tracedSpec } from "../strategy/script/stand_in.ts";
+import { placeholdersIn } from "../strategy/script/words.ts";
 import { computationBytes, type Placement, type StrategyContext } from "../strategy/strategy.ts";
 import type { CauseFacts } from "./causes.ts";
 import { largestBatch } from "./largest_batch.ts";
@@ -16,6 +26,8 @@ import { judge } from "./verdict.ts";
 export interface Configuration {
   /** With everything settled that the pipeline leaves open. */
   readonly spec: StrategySpec;
+  /** The strategy that is traced for it; absent where nothing is predicted. */
+  readonly traced?: TracedSpec;
   readonly context: StrategyContext;
   /** Absent when the combination is impossible. */
   readonly placement?: Placement;
@@ -33,24 +45,53 @@ export function configure(
   pipeline: Pipeline,
   resolved: Resolved,
 ): Configuration {
-  const open = strategyContext(pipeline, resolved, spec);
-  const context = { ...open, allocator: settleAllocator(spec, open) };
-  const settled = settle(spec, context);
-  const { value: placement, diagnostics } = settled.outcome;
+  const traced = tracedSpec(spec);
+  const open = strategyContext(pipeline, resolved, traced ?? { ...spec, use: "accelerate" });
+  const allocator = settleAllocator(traced ?? { allocator: spec.allocator ?? "native" }, open);
+  const context = { ...open, allocator };
+  const settled = traced === undefined ? undefined : settle(traced, context);
+  const { value: placement, diagnostics } = settled?.outcome ??
+    { value: UNTRACED, diagnostics: [] };
   const base = {
-    spec: settled.spec,
+    spec: spec.use === "script" ? spec : settled?.spec ?? spec,
+    ...(settled === undefined ? {} : { traced: settled.spec }),
     context,
-    diagnostics,
+    diagnostics: spec.use === "script"
+      ? [...diagnostics.map(underPredictAs), ...scriptNotes(spec, resolved)]
+      : diagnostics,
     largestBatches: new Map(),
     behaviours: behavioursOf(context.stack),
   };
   return placement === undefined ? base : { ...base, placement };
 }
 
-/** An impossible cell's prediction: nothing but the reasons. */
-export function invalidPrediction(causes: readonly string[]): Prediction {
+/** What stops a stand-in stands below `predictAs` in the file. */
+function underPredictAs(diagnostic: Diagnostic): Diagnostic {
+  const { path } = diagnostic;
+  return path === undefined ? diagnostic : { ...diagnostic, path: ["predictAs", ...path] };
+}
+
+function scriptNotes(
+  { name, command, predictAs }: ScriptSpec,
+  { model }: Resolved,
+): Diagnostic[] {
+  const asksForFiles = command.some((word) => placeholdersIn(word).includes("checkpoint"));
+  const at = { path: ["command"] };
+  return [
+    ...(asksForFiles && model.weights === "on-device" ? [scriptNeedsFiles({}, at)] : []),
+    predictAs === undefined
+      ? nothingPredicted({ name }, at)
+      : predictedAs({ name, use: predictAs.use }, { path: ["predictAs"] }),
+  ];
+}
+
+/** A prediction without numbers: of a cell that is impossible, with the reasons, or of which nothing is known. */
+export function emptyPrediction(
+  verdict: "invalid" | "unknown",
+  causes: readonly string[] = [],
+): Prediction {
   return {
-    verdict: "invalid",
+    verdict,
     oomProbability: 0,
     causes,
     limit: null,
@@ -80,15 +121,16 @@ export function workloadMistakes(cell: CellSpec, { context }: Configuration): Di
   return diagnostics;
 }
 
-/** Predicts one cell of a placed configuration. */
+/** Predicts one cell of a placed configuration; of a script without a stand-in it says that nothing is known. */
 export function predict(
   cell: CellSpec,
   configuration: Configuration,
   placement: Placement,
   { findLargestBatch }: PlanContext,
 ): Prediction {
-  const { context, largestBatches } = configuration;
-  const { need, time } = predictCell(placement, cell, context, configuration.spec);
+  const { context, largestBatches, traced } = configuration;
+  if (traced === undefined) return emptyPrediction("unknown");
+  const { need, time } = predictCell(placement, cell, context, traced);
   const lengths = `${cell.promptTokens}+${cell.newTokens}`;
   if (findLargestBatch && !largestBatches.has(lengths)) {
     largestBatches.set(lengths, largestBatch(placement, cell, context));

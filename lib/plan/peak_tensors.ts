@@ -9,6 +9,7 @@ import { configure } from "./configuration.ts";
 import type { PlanContext } from "./context.ts";
 import { resolve } from "./resolve.ts";
 import { groupTensors, type TensorGroup } from "./tensor_groups.ts";
+import { isConcerned } from "../strategy/script/stand_in.ts";
 
 /** The fullest moment of devices that are alike; of the host, where `indexes` is empty. */
 export interface PeakTensors {
@@ -36,7 +37,7 @@ export function peakTensors(
   if (placement === undefined) return [];
   const holding = behavioursOf(resolved.stack);
   const behaviours = BEHAVIOURS.filter(({ name, strategies }) =>
-    holding.has(name) && strategies.includes(cell.strategy.use)
+    holding.has(name) && isConcerned(cell.strategy, strategies)
   );
   const moments = fullestMoments((sink) => placement.trace(cell, sink));
   const traced = [...new Set(placement.devices.map((device) => device.traced)), HOST];

@@ -151,6 +151,8 @@ export interface PlanSession {
   readonly launch: Launch;
   /** Whether its process can serve no second cell. */
   readonly servesOneCell?: boolean;
+  /** Absolute folder in which a script's command starts. */
+  readonly directory?: string;
   /** The cells that it serves, in the order in which they run. */
   readonly cellIds: readonly string[];
 }
@@ -195,14 +197,14 @@ export interface PlanCell {
   readonly prediction: Prediction;
 }
 
-/** `tight`: it may run out of memory or not. `invalid`: it cannot be launched. */
-export type Verdict = "fits" | "tight" | "oom" | "invalid";
+/** `tight`: it may run out of memory or not. `invalid`: it cannot be launched. `unknown`: nothing is predicted. */
+export type Verdict = "fits" | "tight" | "oom" | "invalid" | "unknown";
 
 /** What is predicted of a cell. */
 export interface Prediction {
   /** The judgement. */
   readonly verdict: Verdict;
-  /** Probability of running out of memory, 0 to 1. */
+  /** Probability of running out of memory, 0 to 1; 0 where nothing is predicted. */
   readonly oomProbability: number;
   /** Largest batch that is predicted to fit, all else equal; null when none does, absent when not searched. */
   readonly largestBatch?: number | null;
@@ -214,7 +216,7 @@ export interface Prediction {
   readonly devices: readonly DevicePrediction[];
   /** One entry for each node. */
   readonly hosts: readonly HostPrediction[];
-  /** Null for an invalid cell. */
+  /** Null for an invalid cell, and where nothing is predicted. */
   readonly time: TimePrediction | null;
 }
 

@@ -1,5 +1,5 @@
 /** The prediction of one cell: memory and time, read from the program of its placement. */
-import type { StrategySpec } from "../language/pipeline.ts";
+import type { TracedSpec } from "../language/pipeline.ts";
 import type { Placement, StrategyContext, Workload } from "../strategy/strategy.ts";
 import type { TimePrediction } from "./plan.ts";
 import { type Need, predictMemory } from "./predict_memory.ts";
@@ -10,7 +10,7 @@ export function predictCell(
   placement: Placement,
   workload: Workload,
   context: StrategyContext,
-  spec: StrategySpec,
+  spec: TracedSpec,
 ): { need: Need; time: TimePrediction } {
   return {
     need: predictMemory(placement, workload, context),

@@ -1,6 +1,6 @@
 /** How long a cell takes: its trace through the time interpreter, and the load from bytes, readers and rates. */
 import { type SpeedCalibration, speedCalibration } from "../catalog/speed_calibration.ts";
-import type { Dtype, StrategySpec } from "../language/pipeline.ts";
+import type { Dtype, TracedSpec } from "../language/pipeline.ts";
 import { type Module, namedParameters } from "../model/module.ts";
 import { Clock } from "../speed/clock.ts";
 import { loadTime } from "../speed/load.ts";
@@ -21,7 +21,7 @@ export function predictTime(
   placement: Placement,
   workload: Workload,
   context: StrategyContext,
-  spec: StrategySpec,
+  spec: TracedSpec,
 ): TimePrediction {
   const { dtype } = spec;
   const { hardware, stack, use, shape, calibration } = context;

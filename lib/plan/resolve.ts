@@ -7,7 +7,7 @@ import { resolveStack } from "../catalog/stack.ts";
 import type { Hardware, Model, Stack } from "../catalog/types.ts";
 import type { Diagnostic, Outcome } from "../diagnostics/diagnostic.ts";
 import { unsupportedModelType } from "../diagnostics/messages/plan.ts";
-import type { Dtype, HfConfig, Pipeline, StrategySpec } from "../language/pipeline.ts";
+import type { Dtype, HfConfig, Pipeline, TracedSpec } from "../language/pipeline.ts";
 import type { ModelFamily, ModelShape } from "../model/family.ts";
 import type { Module } from "../model/module.ts";
 import { genericEstimate } from "../model/generic.ts";
@@ -87,7 +87,7 @@ function estimateText(config: HfConfig): string | undefined {
 export function strategyContext(
   pipeline: Pipeline,
   resolved: Resolved,
-  { use, allocator }: Pick<StrategySpec, "use" | "allocator">,
+  { use, allocator }: Pick<TracedSpec, "use" | "allocator">,
 ): StrategyContext {
   const { model, hardware, stack, family, shape, root, calibration, frozenWeights } = resolved;
   const { budget } = pipeline;

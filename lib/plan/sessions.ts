@@ -1,5 +1,6 @@
 /** Groups cells into sessions: one launch loads a model once and serves every cell that it can. */
 import { launchStrategy } from "../strategy/registry.ts";
+import { launchScript } from "../strategy/script/launch.ts";
 import type { Configuration } from "./configuration.ts";
 import type { PlanCell, PlanSession } from "./plan.ts";
 
@@ -11,9 +12,12 @@ export interface PlannedCell {
 /**
  * Sessions in the order of the strategies; within one the cells that need least come first, so that a cell
  * that dies costs none that would have lived. Where a process can serve one cell only, each cell has a session.
+ *
+ * @param directory Absolute folder of the pipeline, where commands of the user's own start.
  */
 export async function makeSessions(
   planned: readonly PlannedCell[],
+  directory: string,
 ): Promise<{ sessions: PlanSession[]; sessionOf: Map<string, string> }> {
   const groups = Map.groupBy(planned, ({ configuration }) => configuration);
   const sessions: PlanSession[] = [];
@@ -26,14 +30,16 @@ export async function makeSessions(
       .map(({ planCell }) => planCell)
       .sort((a, b) => needOf(a) - needOf(b))
       .map((cell) => cell.id);
-    const served = configuration.placement.servesOneCell
+    // A script has a process for each cell in any case.
+    const isScript = configuration.spec.use === "script";
+    const served = configuration.placement.servesOneCell && !isScript
       ? ascending.map((cellId) => [cellId])
       : [ascending];
     for (const cellIds of served) {
       const id = freeId(configuration.spec.name, ids);
       ids.add(id);
       for (const cellId of cellIds) sessionOf.set(cellId, id);
-      sessions.push(await makeSession(id, configuration, cellIds));
+      sessions.push(await makeSession(id, configuration, cellIds, directory));
     }
   }
   return { sessions, sessionOf };
@@ -54,8 +60,13 @@ async function makeSession(
   id: string,
   { spec, context, placement }: Configuration,
   cellIds: readonly string[],
+  directory: string,
 ): Promise<PlanSession> {
   if (placement === undefined) throw new Error(`Cannot launch session "${id}": it is not placed`);
+  if (spec.use === "script") {
+    const launch = { ...launchScript(spec, context), files: {} };
+    return { id, strategy: spec.name, worldSize: 1, launch, directory, cellIds };
+  }
   const { argv, env, deepspeedConfig } = launchStrategy(spec, context, placement);
   const files: Record<string, string> = {};
   if (deepspeedConfig !== undefined) {

@@ -1,19 +1,19 @@
 /** What a pipeline leaves open about a strategy, decided from hardware, model and stack. */
 import { inRange } from "../catalog/version_range.ts";
 import type { Outcome } from "../diagnostics/diagnostic.ts";
-import type { StrategySpec } from "../language/pipeline.ts";
+import type { TracedSpec } from "../language/pipeline.ts";
 import { graphObstacle, placeStrategy } from "../strategy/registry.ts";
 import type { Placement, StrategyContext } from "../strategy/strategy.ts";
 
 /** A strategy of which nothing is open, and where it puts the model. */
 export interface Settled {
-  readonly spec: StrategySpec;
+  readonly spec: TracedSpec;
   readonly outcome: Outcome<Placement>;
 }
 
 /** Expandable segments where PyTorch has them and they go to GPUs. */
 export function settleAllocator(
-  { allocator }: Pick<StrategySpec, "allocator">,
+  { allocator }: Pick<TracedSpec, "allocator">,
   { hardware, stack }: Pick<StrategyContext, "hardware" | "stack">,
 ): "native" | "expandable" {
   if (allocator !== undefined) return allocator;
@@ -25,7 +25,7 @@ export function settleAllocator(
  * Places the strategy, with a captured step where that is proved to give the same tokens: one rank on one GPU, with a
  * model family and a version of the libraries that the workers have a step for. A cache that was asked for stays.
  */
-export function settle(spec: StrategySpec, context: StrategyContext): Settled {
+export function settle(spec: TracedSpec, context: StrategyContext): Settled {
   const decode = spec.decode ?? "eager";
   const eager = { ...spec, allocator: settleAllocator(spec, context), decode };
   const outcome = placeStrategy(eager, context);

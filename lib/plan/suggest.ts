@@ -95,6 +95,7 @@ export function predictOne(
 
 /** The cell's strategy with one option changed. */
 function options({ strategy }: CellSpec): StrategySpec[] {
+  if (strategy.use === "script") return []; // what its options do, its command decides
   const changed: StrategySpec[] = [];
   if (strategy.allocator === "native") changed.push({ ...strategy, allocator: "expandable" });
   if (strategy.dtype === "float32") changed.push({ ...strategy, dtype: "bfloat16" });

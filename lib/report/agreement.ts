@@ -20,7 +20,9 @@ export interface OomAgreement {
 
 /** Compares the cells that ended with `ok`, `oom` or `host-oom`. */
 export function oomAgreement(cells: readonly ReportedCell[]): OomAgreement {
-  const compared = cells.filter((cell) => cell.status === "ok" || measuredOom(cell));
+  const compared = cells.filter((cell) =>
+    cell.prediction.verdict !== "unknown" && (cell.status === "ok" || measuredOom(cell))
+  );
   return {
     compared: compared.length,
     predicted: compared.filter(predictsOom).length,

@@ -79,7 +79,7 @@ function timeQuantity(
   return {
     name,
     predicted: (cell) => cell.prediction.time?.[name],
-    measured: (cell) => cell.measurement?.time?.[name],
+    measured: (cell) => cell.measurement?.time?.[name] ?? undefined,
   };
 }
 

@@ -26,7 +26,9 @@ export function planDocument(plan: Plan): Block[] {
     ...pivotBlocks(plan),
     ...publishedBlocks(plan),
   ];
-  const causes = causeItems(plan.cells.filter((cell) => cell.prediction.verdict !== "fits"));
+  const causes = causeItems(
+    plan.cells.filter(({ prediction: { verdict } }) => verdict !== "fits" && verdict !== "unknown"),
+  );
   if (causes.length > 0) {
     blocks.push({ kind: "heading", text: "Why cells do not fit, or may not" });
     blocks.push({ kind: "list", items: causes });
@@ -57,8 +59,9 @@ export function planSummary(plan: Pick<Plan, "cells" | "sessions">): string {
     tight: "tight",
     oom: "oom",
     invalid: "invalid",
+    unknown: "unknown",
   };
-  const counts = (["fits", "tight", "oom", "invalid"] as const).map((verdict) => ({
+  const counts = (["fits", "tight", "oom", "invalid", "unknown"] as const).map((verdict) => ({
     name: names[verdict],
     count: plan.cells.filter((cell) => cell.prediction.verdict === verdict).length,
   })).filter(({ count }) => count > 0);
@@ -97,7 +100,7 @@ function pivotBlocks(plan: Plan): Block[] {
 
 function verdictText({ prediction }: PlanCell): string {
   const { verdict, limit } = prediction;
-  if (verdict === "invalid") return "invalid";
+  if (verdict === "invalid" || verdict === "unknown") return verdict;
   if (limit === null) return peakText(prediction);
   const percent = `${Math.round(100 * limit.needBytes / limit.haveBytes)}%`;
   const words = [verdict, limit.resource.startsWith("device") ? "" : limit.resource, percent];
@@ -184,8 +187,16 @@ function sessionItem(alike: readonly Plan["sessions"][number][], { cells }: Plan
     details: [
       ...[...reasons].map(([reason, group]) => `${plural(group.length, "cell")}, ${reason}`),
       session.launch.argv.map(quoteArgument).join(" "),
+      ...commandLines(served),
     ],
   };
+}
+
+/** What a script's worker starts for each cell. */
+function commandLines(cells: readonly PlanCell[]): string[] {
+  const strategy = cells[0]?.strategy;
+  if (strategy?.use !== "script") return [];
+  return [`for each cell: ${strategy.command.map(quoteArgument).join(" ")}`];
 }
 
 /** Single quotes around whatever a shell would not take as one plain word. */

@@ -48,6 +48,7 @@ function sessionLine({ session, cells }: Extract<Progress, { kind: "session" }>)
 /** Of a session's events only that rank 0 is ready is news; cells are told by their outcome. */
 function eventLine({ session, event }: Extract<Progress, { kind: "event" }>): string | undefined {
   if (event.event !== "loaded" || event.rank !== 0) return undefined;
+  if (session.directory !== undefined) return undefined; // a script loads in each cell anew
   return `${session.id}: ready after ${formatSeconds(event.loadSeconds)}`;
 }
 

@@ -15,6 +15,7 @@ import { pivotCells, pivotTable } from "./pivot.ts";
 import type { PivotRow } from "./pivot.ts";
 import { fullestDevice } from "./plan_view.ts";
 import type { ReportedCell, ReportedResults } from "./results_shape.ts";
+import { statedItems } from "./stated_view.ts";
 
 /** One quantity of the tables. */
 interface Quantity {
@@ -31,7 +32,8 @@ const QUANTITIES: readonly Quantity[] = [
   },
   {
     title: "Start to ready to generate, in seconds",
-    measured: ({ measurement }) => formatted(measurement?.time?.loadSeconds, formatNumber),
+    measured: ({ measurement }) =>
+      formatted(measurement?.time?.loadSeconds ?? undefined, formatNumber),
     predicted: ({ prediction }) => formatted(prediction.time?.loadSeconds.mid, formatNumber),
   },
   {
@@ -135,6 +137,7 @@ function closingBlocks({ cells, hardware, run }: ReportedResults): Block[] {
   if (tokens !== undefined) lines.push({ text: tokens, details: tokenMismatches(cells) });
   const spread = spreadItem(cells);
   if (spread !== undefined) lines.push(spread);
+  lines.push(...statedItems(cells));
   const disturbed = disturbances(run?.conditions ?? [], hardware.devices.kind === "cpu");
   if (disturbed.length > 0) {
     lines.push({

@@ -9,7 +9,7 @@ import { DTYPE_BYTES } from "../strategy/strategy.ts";
 import type { StrategySpec } from "../language/pipeline.ts";
 import { freeDiskBytes } from "./cache.ts";
 import { withLock } from "./environment/lock.ts";
-import { lastError } from "./outcome.ts";
+import { lastError } from "./death.ts";
 import { startProcess } from "./process.ts";
 import type { CheckpointRequest } from "./protocol.ts";
 import { writeWhole } from "./run_folder.ts";

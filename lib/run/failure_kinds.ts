@@ -26,7 +26,11 @@ export type FailureKind =
   | "kernel-error"
   | "no-kernel-image"
   | "not-finite"
-  | "disk-full";
+  | "disk-full"
+  /** A command of the user's own printed nothing to measure by. */
+  | "no-stats"
+  /** It measured something else than the cell. */
+  | "other-work";
 
 interface Rule {
   readonly kind: FailureKind;

@@ -37,6 +37,13 @@ export interface WorkerRequest {
   readonly commandsFile: string | null;
   /** Unix time in seconds at which the engine started the launcher: "start" of start-to-ready. */
   readonly startedAt: number;
+  /** For commands of the user's own. */
+  readonly script?: {
+    /** Absolute folder in which they start. */
+    readonly directory: string;
+    /** The GPUs to watch, in the order of the bus; none on a cpu host. */
+    readonly gpus: readonly number[];
+  };
 }
 
 export interface WorkerCell {
@@ -44,6 +51,8 @@ export interface WorkerCell {
   readonly batchSize: number;
   readonly promptTokens: number;
   readonly newTokens: number;
+  /** Program and arguments of a script. */
+  readonly command?: readonly string[];
 }
 
 /** A line of `commands.jsonl`. */
@@ -120,6 +129,26 @@ export type WorkerEvent =
       readonly tokensSha256: string;
     }
     | {
+      /** A command of the user's own has ended; what that means for the cell is the engine's to say. */
+      readonly event: "script_ended";
+      readonly cellId: string;
+      /** 128 plus the number of the signal when there was one. */
+      readonly exitCode: number;
+      readonly signal: string | null;
+      /** Whether it was ended because a GPU had more in use than the budget. */
+      readonly overCap: boolean;
+      /** Wall time of the process. */
+      readonly seconds: number;
+      /** Sampled from outside. */
+      readonly memory: MemorySample;
+      /** Least bytes that the host had left; null where the system does not tell. */
+      readonly leastAvailableBytes: number | null;
+      /** Processes that the kernel killed in this control group for want of memory meanwhile. */
+      readonly kernelKills: number;
+      /** Beginning and end of what it printed. */
+      readonly output: string;
+    }
+    | {
       readonly event: "cell_failed";
       readonly cellId: string;
       readonly status: "oom" | "crashed";
@@ -168,11 +197,12 @@ export interface Measurement {
   }[];
   /** Null where a rank did not finish the cell. */
   readonly time: {
-    readonly importSeconds: number;
-    readonly weightsSeconds: number;
-    readonly loadSeconds: number;
-    readonly prefillMs: number;
-    readonly msPerStep: number;
+    /** This and every other null: a command of the user's own does not tell. */
+    readonly importSeconds: number | null;
+    readonly weightsSeconds: number | null;
+    readonly loadSeconds: number | null;
+    readonly prefillMs: number | null;
+    readonly msPerStep: number | null;
     readonly msPerToken: number;
     readonly msPerTokenPerStream: number;
     /** Of the fastest and the slowest timed generate; `msPerToken` is of the median. */
@@ -191,6 +221,16 @@ export interface Measurement {
   readonly tokensSha256: string | null;
   /** Package name to the version that ran. */
   readonly versions: Readonly<Record<string, string>>;
+  /** What a command of the user's own printed, before it was converted. */
+  readonly stated?: {
+    /** Which way of printing. */
+    readonly variant: string;
+    readonly msPerToken: number;
+    /** Whether its tokens count the prompt; null where its output does not tell. */
+    readonly countsPrompt: boolean | null;
+    /** Timed passes that its tokens cover; null where the numbers agree with none. */
+    readonly passes: number | null;
+  };
 }
 
 /** How a cell ended. `oom` is a result; `crashed` and `timeout` are failures. */

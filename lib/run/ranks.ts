@@ -8,7 +8,7 @@ export interface RankState {
   loaded?: EventOf<"loaded">;
   failed?: EventOf<"failed">;
   /** How the current cell ended for it. */
-  ended?: EventOf<"cell_finished"> | EventOf<"cell_failed">;
+  ended?: EventOf<"cell_finished"> | EventOf<"cell_failed"> | EventOf<"script_ended">;
   /** Whether it is ready for the next cell after a failed one. */
   ready: boolean;
   finished: boolean;
@@ -54,6 +54,7 @@ export class Ranks {
         break;
       case "cell_finished":
       case "cell_failed":
+      case "script_ended":
         if (event.cellId === this.#cellId) rank.ended = event;
         break;
       case "ready":

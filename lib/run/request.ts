@@ -2,16 +2,20 @@
 import { DEEPSPEED_CONFIG_FILE } from "../launch/files.ts";
 import type { Plan, PlanCell, PlanSession } from "../plan/plan.ts";
 import { isCpu } from "./host.ts";
+import { fillWord } from "../strategy/script/words.ts";
 import { COMMANDS_FILE } from "./commands_file.ts";
+import { freePort } from "./free_port.ts";
 import type { WorkerCell, WorkerRequest } from "./protocol.ts";
 
 /** The request of a session; its cells are asked for one by one. */
 export function workerRequest(
   plan: Plan,
   session: PlanSession,
-  { checkpoint, startedAt }: {
+  { checkpoint, gpus, startedAt }: {
     /** Absolute folder of the weights; null when they are made on the device. */
     readonly checkpoint: string | null;
+    /** Indices of the GPUs that the run may use. */
+    readonly gpus: readonly number[];
     /** Unix time in seconds. */
     readonly startedAt: number;
   },
@@ -40,10 +44,36 @@ export function workerRequest(
     cells: [],
     commandsFile: COMMANDS_FILE,
     startedAt,
+    ...(session.directory === undefined ? {} : {
+      script: {
+        directory: session.directory,
+        gpus: gpus.slice(0, plan.hardware.devices.count),
+      },
+    }),
   };
 }
 
+/** What a cell's command may be told beside the cell. */
+export interface CommandFacts {
+  readonly checkpoint: string | null;
+  readonly devices: number;
+  readonly python: string;
+  /** Absolute folder of the session. */
+  readonly session: string;
+}
+
 /** A cell as a worker reads it. */
-export function workerCell({ id, batchSize, promptTokens, newTokens }: PlanCell): WorkerCell {
-  return { id, batchSize, promptTokens, newTokens };
+export function workerCell(cell: PlanCell, facts: CommandFacts): WorkerCell {
+  const { id, batchSize, promptTokens, newTokens, strategy, model } = cell;
+  const work = { batchSize, promptTokens, newTokens };
+  if (strategy.use !== "script") return { id, ...work };
+  const values = {
+    ...work,
+    ...facts,
+    model,
+    dtype: strategy.dtype,
+    checkpoint: facts.checkpoint ?? "",
+    port: freePort(),
+  };
+  return { id, ...work, command: strategy.command.map((word) => fillWord(word, values)) };
 }

@@ -2,7 +2,10 @@
 import { stackFacts } from "../catalog/stack.ts";
 import { type Diagnostic, hasErrors, type Outcome } from "../diagnostics/diagnostic.ts";
 import { stackNotRunnable } from "../diagnostics/messages/run.ts";
+import type { StrategySpec } from "../language/pipeline.ts";
 import type { Plan, PlanCell } from "../plan/plan.ts";
+import { tracedSpec } from "../strategy/script/stand_in.ts";
+import { placeholdersIn } from "../strategy/script/words.ts";
 import { WORKERS_DIRECTORY } from "../workers/directory.ts";
 import { cacheDirectory } from "./cache.ts";
 import { prepareCheckpoint } from "./checkpoint.ts";
@@ -38,7 +41,7 @@ export async function findEnvironment(
     stack: plan.stack,
     ...(choices.python === undefined ? {} : { python: choices.python }),
     anyVersions: choices.anyVersions,
-    needsDeepspeed: plan.cells.some(({ strategy }) => strategy.use !== "accelerate"),
+    needsDeepspeed: plan.cells.some(({ strategy }) => needsDeepspeed(strategy)),
     device: isCpu(plan.hardware) ? "cpu" : "cuda",
     ...(choices.torchIndex === undefined ? {} : { torchIndex: choices.torchIndex }),
     cacheDirectory: cacheDirectory((name) => Deno.env.get(name)),
@@ -46,6 +49,19 @@ export async function findEnvironment(
     say,
     ...(signal === undefined ? {} : { signal }),
   });
+}
+
+/** What a command of the user's own imports, its words can only hint at. */
+function needsDeepspeed(strategy: StrategySpec): boolean {
+  const traced = tracedSpec(strategy);
+  const isNamed = strategy.use === "script" &&
+    strategy.command.some((word) => word.includes("deepspeed"));
+  return isNamed || (traced !== undefined && traced.use !== "accelerate");
+}
+
+function needsCheckpoint(strategy: StrategySpec): boolean {
+  return strategy.use !== "script" ||
+    strategy.command.some((word) => placeholdersIn(word).includes("checkpoint"));
 }
 
 /** The folder of the random checkpoint for each dtype that the cells load. */
@@ -57,7 +73,8 @@ export async function prepareCheckpoints(
 ): Promise<Outcome<ReadonlyMap<string, string>>> {
   const folders = new Map<string, string>();
   if (plan.model.weights !== "random") return { value: folders, diagnostics: [] };
-  for (const dtype of new Set(cells.map(({ strategy }) => strategy.dtype))) {
+  const loaded = cells.filter(({ strategy }) => needsCheckpoint(strategy));
+  for (const dtype of new Set(loaded.map(({ strategy }) => strategy.dtype))) {
     const made = await prepareCheckpoint({
       model: plan.model,
       dtype,

@@ -21,6 +21,7 @@ import {
 import type { WorkerEvent } from "./protocol.ts";
 import { workerCell, workerRequest } from "./request.ts";
 import { extensionVariables } from "./environment.ts";
+import { freePort } from "./free_port.ts";
 import { fileName, writeWhole } from "./run_folder.ts";
 
 /** What sessions need of the host. */
@@ -141,6 +142,8 @@ function contextOf({ plan, session, host }: SessionRequest, cell: PlanCell | nul
   const first = cell ?? plan.cells.find(({ id }) => id === session.cellIds[0]);
   return {
     batchSize: first?.batchSize ?? 1,
+    promptTokens: first?.promptTokens ?? 1,
+    newTokens: first?.newTokens ?? 1,
     devicesPerNode: plan.hardware.devices.count,
     streams: first?.prediction.time?.streams ?? 1,
     hostBytes: host.memoryBytes,
@@ -159,9 +162,16 @@ async function startAttempt(
   const launch = prepare(request, folder);
   const asked = workerRequest(plan, session, {
     checkpoint: request.checkpoint,
+    gpus: host.gpus,
     startedAt: Date.now() / 1000,
   });
   writeWhole(join(folder, "request.json"), JSON.stringify(asked, null, 2));
+  const facts = {
+    checkpoint: request.checkpoint,
+    devices: plan.hardware.devices.count,
+    python: host.python,
+    session: folder,
+  };
   const commands = new CommandWriter(folder);
   let served = 0;
   try {
@@ -173,7 +183,7 @@ async function startAttempt(
       },
       ask(cell) {
         request.onStart?.(cell);
-        commands.send({ command: "cell", cell: workerCell(cell) });
+        commands.send({ command: "cell", cell: workerCell(cell, facts) });
       },
       finish: () => commands.send({ command: "finish" }),
       ended(cell, ranks) {
@@ -248,9 +258,4 @@ function prepare(
   });
   writeWhole(join(folder, "launch.sh"), script);
   return { argv: filled.argv, env };
-}
-
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
 }

@@ -29,6 +29,10 @@ export interface StatsBlock {
   readonly tokensPerPass: number | null;
   /** Ranks that each took inputs of their own: what the tokens of a pass come to beyond the batch. */
   readonly streams: number | null;
+  /** Tokens that were asked for in one sequence; the scripts had one hundred built in. */
+  readonly askedTokens: number;
+  /** Whether the log itself says how many. */
+  readonly tellsTokens: boolean;
   /** Whether the length that was asked for counts the prompt; null when the log does not show the arguments. */
   readonly countsPrompt: boolean | null;
 }
@@ -72,7 +76,8 @@ function parseBlock(block: string, context: string): StatsBlock | null {
   const { passSeconds, statedTokens, batchSize } = common;
   const passes = passesOf(msPerToken, passSeconds, statedTokens);
   const tokensPerPass = passes === null || statedTokens === null ? null : statedTokens / passes;
-  const asked = askedTokens(context);
+  const told = askedTokens(context);
+  const asked = told ?? BUILT_IN_TOKENS;
   const ranks = tokensPerPass === null || batchSize === null
     ? null
     : tokensPerPass / batchSize / asked;
@@ -82,6 +87,8 @@ function parseBlock(block: string, context: string): StatsBlock | null {
     ...common,
     passes,
     tokensPerPass,
+    askedTokens: asked,
+    tellsTokens: told !== null,
     streams: ranks !== null && ranks >= 1 && Number.isInteger(ranks) ? ranks : null,
   };
 }
@@ -114,10 +121,12 @@ function passesOf(
   return Math.abs(ratio / whole - 1) < 0.2 ? whole : null;
 }
 
-/** New tokens that were asked for in one sequence; the scripts had one hundred built in. */
-function askedTokens(context: string): number {
+const BUILT_IN_TOKENS = 100;
+
+/** Tokens that were asked for in one sequence, as the log has them; null where it does not say. */
+function askedTokens(context: string): number | null {
   return numberOf(context, `Starting to generate ${NUMBER} tokens`) ??
-    numberOf(context, `'max_(?:new_tokens|length)': ${NUMBER}`) ?? 100;
+    numberOf(context, `'max_(?:new_tokens|length)': ${NUMBER}`);
 }
 
 function countsPromptIn(context: string): boolean | null {

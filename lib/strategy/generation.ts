@@ -1,12 +1,12 @@
 /** What a strategy hands to the generation loop. */
-import type { StrategySpec } from "../language/pipeline.ts";
+import type { TracedSpec } from "../language/pipeline.ts";
 import type { Generation } from "../model/generate.ts";
 import { runtimeOf } from "../model/runtime.ts";
 import type { StrategyContext, Workload } from "./strategy.ts";
 
 /** The generation of a workload by `tensorParallel` ranks that share each layer. */
 export function generationOf(
-  spec: StrategySpec,
+  spec: TracedSpec,
   context: StrategyContext,
   workload: Workload,
   tensorParallel: number,

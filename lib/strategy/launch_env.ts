@@ -1,5 +1,5 @@
 /** Environment and launcher that the strategies share. */
-import type { StrategySpec } from "../language/pipeline.ts";
+import type { StrategyBase } from "../language/pipeline.ts";
 import type { StrategyContext } from "./strategy.ts";
 
 /** What every worker process needs to see. */
@@ -13,7 +13,7 @@ export function workerEnv(context: StrategyContext): Record<string, string> {
 
 /** How PyTorch's caching allocator is told to use expandable segments; newer releases read the second name. */
 export function allocatorEnv(
-  spec: StrategySpec,
+  spec: StrategyBase,
   context: StrategyContext,
 ): Record<string, string> {
   if (spec.allocator !== "expandable" || context.hardware.device.type === "cpu") return {};

@@ -1,12 +1,12 @@
 /** Where int8 weights can be planned. */
 import type { Diagnostic } from "../diagnostics/diagnostic.ts";
 import { int8NotHere } from "../diagnostics/messages/plan.ts";
-import type { StrategySpec } from "../language/pipeline.ts";
+import type { TracedSpec } from "../language/pipeline.ts";
 import type { StrategyContext } from "./strategy.ts";
 
 /** What stops int8: the stack that is run has no library for it, and ZeRO partitions float parameters only. */
 export function quantizationProblems(
-  spec: StrategySpec,
+  spec: TracedSpec,
   { stack, hardware }: StrategyContext,
 ): Diagnostic[] {
   if (spec.dtype !== "int8") return [];

@@ -1,6 +1,6 @@
 /** The strategies by their `use`. Adding one means adding a folder and a line here. */
 import type { Outcome } from "../diagnostics/diagnostic.ts";
-import type { StrategySpec } from "../language/pipeline.ts";
+import type { TracedSpec } from "../language/pipeline.ts";
 import { accelerate } from "./accelerate/mod.ts";
 import { dsInference } from "./ds_inference/mod.ts";
 import { dsZero } from "./ds_zero/mod.ts";
@@ -9,14 +9,14 @@ import { graphImpossible } from "../diagnostics/messages/plan.ts";
 import { inRange } from "../catalog/version_range.ts";
 import type { Placement, Strategy, StrategyContext, StrategyLaunch } from "./strategy.ts";
 
-const STRATEGIES: { [U in StrategySpec["use"]]: Strategy<Extract<StrategySpec, { use: U }>> } = {
+const STRATEGIES: { [U in TracedSpec["use"]]: Strategy<Extract<TracedSpec, { use: U }>> } = {
   "accelerate": accelerate,
   "ds-inference": dsInference,
   "ds-zero": dsZero,
 };
 
 /** Sets a strategy up for a model on hardware. */
-export function placeStrategy(spec: StrategySpec, context: StrategyContext): Outcome<Placement> {
+export function placeStrategy(spec: TracedSpec, context: StrategyContext): Outcome<Placement> {
   const outcome = (STRATEGIES[spec.use] as Strategy).place(spec, context);
   const obstacle = graphObstacle(spec, context, outcome.value);
   if (obstacle === undefined) return outcome;
@@ -29,7 +29,7 @@ const AT_DECODE = { path: ["decode"] };
 
 /** Why the steps of a strategy cannot be captured as a graph; undefined where they can, or need not. */
 export function graphObstacle(
-  spec: StrategySpec,
+  spec: TracedSpec,
   { family, stack }: StrategyContext,
   placement: Placement | undefined,
 ): string | undefined {
@@ -49,7 +49,7 @@ export function graphObstacle(
 
 /** How a session of the strategy is started. */
 export function launchStrategy(
-  spec: StrategySpec,
+  spec: TracedSpec,
   context: StrategyContext,
   placement: Placement,
 ): StrategyLaunch {

@@ -1,6 +1,6 @@
 /** What the strategies have in common: the process before any weight, and ranks that are alike. */
 import { type MemoryCalibration, memoryCalibration } from "../catalog/calibration.ts";
-import type { StrategySpec } from "../language/pipeline.ts";
+import type { TracedSpec } from "../language/pipeline.ts";
 import { HOST, type TraceSink } from "../trace/trace.ts";
 import type { PlacedDevice, StrategyContext } from "./strategy.ts";
 
@@ -10,7 +10,7 @@ import type { PlacedDevice, StrategyContext } from "./strategy.ts";
  * @returns What of the device is taken.
  */
 export function traceStart(
-  use: StrategySpec["use"],
+  use: TracedSpec["use"],
   context: StrategyContext,
   device: number,
   worldSize: number,
@@ -46,7 +46,7 @@ export function traceStart(
 
 /** One process has one interpreter, however many devices it sees; each of their contexts takes something of the host. */
 function traceHostStart(
-  use: StrategySpec["use"],
+  use: TracedSpec["use"],
   facts: MemoryCalibration,
   device: number,
   hasCommunicator: boolean,
@@ -65,7 +65,7 @@ function traceHostStart(
 
 /** NCCL is set up by the first collective: ZeRO has one even with one rank, tensor parallelism then has none. */
 function communicationBytes(
-  use: StrategySpec["use"],
+  use: TracedSpec["use"],
   worldSize: number,
   facts: MemoryCalibration,
 ): number {
@@ -75,7 +75,7 @@ function communicationBytes(
 
 /** Writes what the first generation loads beside a GPU: into the host, and for a captured graph into the device. */
 export function traceFirstGeneration(
-  { decode }: Pick<StrategySpec, "decode">,
+  { decode }: Pick<TracedSpec, "decode">,
   context: StrategyContext,
   sink: TraceSink,
 ): void {

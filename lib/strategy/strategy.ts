@@ -6,7 +6,7 @@ import type { CalibrationFile } from "../catalog/speed_calibration.ts";
 import type { BehaviourName } from "../catalog/behaviours.ts";
 import type { Hardware, Model, Stack } from "../catalog/types.ts";
 import type { Outcome } from "../diagnostics/diagnostic.ts";
-import type { Dtype, StrategySpec } from "../language/pipeline.ts";
+import type { Dtype, TracedSpec } from "../language/pipeline.ts";
 import type { ModelFamily, ModelShape } from "../model/family.ts";
 import type { DecodeSteps } from "../model/generate.ts";
 import type { Module } from "../model/module.ts";
@@ -21,9 +21,9 @@ export interface StrategyContext {
   readonly stack: Stack;
   /** What the versions of the stack do. */
   readonly behaviours: ReadonlySet<BehaviourName>;
-  readonly use: StrategySpec["use"];
+  readonly use: TracedSpec["use"];
   /** How PyTorch's CUDA allocator is set up. @default "native" */
-  readonly allocator?: StrategySpec["allocator"];
+  readonly allocator?: TracedSpec["allocator"];
   /** Where the weights come from. */
   readonly weights: Model["weights"];
   /** Dtype of the files; absent where they are made in the strategy's own. */
@@ -84,7 +84,7 @@ export interface Placement {
   trace(workload: Workload, sink: TraceSink): void;
 }
 
-export interface Strategy<S extends StrategySpec = StrategySpec> {
+export interface Strategy<S extends TracedSpec = TracedSpec> {
   readonly use: S["use"];
   /** Options whose value can make a combination impossible rather than wrong; see `place`. */
   place(spec: S, context: StrategyContext): Outcome<Placement>;

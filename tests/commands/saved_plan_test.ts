@@ -171,3 +171,23 @@ Deno.test("run says why it refuses, and exits 2 before anything happens", async 
     );
   });
 });
+
+Deno.test("a saved plan starts no command of its own unless that is allowed", async () => {
+  const folder = Deno.makeTempDirSync({ prefix: "stowage-saved-" });
+  try {
+    const text = PIPELINE.replace("{ config: ./model/config.json }", "bigscience/bloom-560m")
+      .replace("prompts: { file: ./prompts.txt, tokens: 4 }\n", "")
+      .replace("{ use: ds-zero, dtype: float32 }", "{ use: script, command: [rm, -rf, target] }")
+      .replace("2x cpu", "1x A100-SXM4-80GB");
+    Deno.writeTextFileSync(`${folder}/p.yaml`, text);
+    const plan = `${folder}/plan.json`;
+    assert.equal((await say("plan", `${folder}/p.yaml`, "--out", plan)).exitCode, 0);
+    const refused = await say("run", plan);
+    assert.equal(refused.exitCode, 2);
+    assert.match(refused.stderr, /^error\[STW334\]: .*"rm -rf target"/);
+    const allowed = await say("run", plan, "--allow-commands", "--out-dir", folder);
+    assert.match(allowed.stderr, /error\[STW502\]/); // no such GPU here
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});

@@ -217,4 +217,11 @@ export const samples: Samples = {
     calibrationFailed: { python: "python3", reason: "No module named torch" },
     nothingNamed: {},
   },
+  script: {
+    badPlaceholder: { found: "{{ batchsize }}", known: ["batchSize"], suggestion: "batchSize" },
+    scriptNeedsFiles: {},
+    nothingPredicted: { name: "mine" },
+    predictedAs: { name: "mine", use: "accelerate" },
+    planRunsCommands: { commands: ["python mine.py"] },
+  },
 };

@@ -43,5 +43,14 @@ export const badMeanings: Readonly<Record<string, string>> = {
     "strategies: [{ use: accelerate, deviceMap: { '': 0 }, maxMemory: { 0: 1GiB } }]",
   "a workspace without fused kernels": "strategies: [{ use: ds-inference, maxOutTokens: 64 }]",
   "a path for NVMe without offloading": "strategies: [{ use: ds-zero, nvmePath: /scratch }]",
+  "a placeholder that is not there":
+    'strategies: [{ use: script, command: [run, "{{ batchsize }}", "{{ a.b }}", "{% for %}"] }]',
+  "a stand-in whose option does nothing":
+    "strategies: [{ use: script, command: [run], predictAs: { use: ds-zero, nvmePath: /scratch } }]",
+  "a script that stands in for another":
+    "strategies: [{ use: script, command: [run], predictAs: script }]",
+  "a script without a command": "strategies: [{ use: script }]",
+  "a command that is one text": "strategies: [{ use: script, command: python mine.py }]",
+  "the word script alone": "strategies: [script]",
   "pinned memory without offloading": "strategies:\n  - use: ds-zero\n    pinMemory: true",
 };

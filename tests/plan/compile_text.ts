@@ -18,7 +18,8 @@ export function filesOf(texts: Readonly<Record<string, string>> = {}): FileReade
       if (text === undefined) throw new Error(`No such file: ${path}`);
       return text;
     },
-    readRange: () => new Uint8Array(),
+    readRange: (path, from, length) =>
+      new TextEncoder().encode(texts[path] ?? "").slice(from, from + length),
   };
 }
 

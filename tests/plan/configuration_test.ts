@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { CellSpec } from "../../lib/language/pipeline.ts";
 import {
   type Configuration,
-  invalidPrediction,
+  emptyPrediction,
   predict,
   workloadMistakes,
 } from "../../lib/plan/configuration.ts";
@@ -29,6 +29,7 @@ function configurationWith(maxPositions: number | null): Configuration {
   assert.ok(placement);
   return {
     spec: dsZeroSpec(),
+    traced: dsZeroSpec(),
     context,
     placement,
     diagnostics,
@@ -54,7 +55,7 @@ Deno.test("sizes beyond exact whole numbers are refused", () => {
 });
 
 Deno.test("an invalid cell has its causes and nothing predicted", () => {
-  assert.deepEqual(invalidPrediction(["because"]), {
+  assert.deepEqual(emptyPrediction("invalid", ["because"]), {
     verdict: "invalid",
     oomProbability: 0,
     causes: ["because"],

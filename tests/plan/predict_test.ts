@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import type { StrategySpec } from "../../lib/language/pipeline.ts";
+import type { TracedSpec } from "../../lib/language/pipeline.ts";
 import { predictCell } from "../../lib/plan/predict.ts";
 import { predictMemory } from "../../lib/plan/predict_memory.ts";
 import { placeStrategy } from "../../lib/strategy/registry.ts";
@@ -13,14 +13,14 @@ import {
   strategyContext,
 } from "../strategy/contexts.ts";
 
-const SPECS: readonly StrategySpec[] = [
+const SPECS: readonly TracedSpec[] = [
   accelerateSpec(),
   dsInferenceSpec(),
   dsZeroSpec(),
   dsZeroSpec({ offload: "cpu" }),
 ];
 
-function placed(spec: StrategySpec, hardware: Parameters<typeof strategyContext>[0] = {}) {
+function placed(spec: TracedSpec, hardware: Parameters<typeof strategyContext>[0] = {}) {
   const context = strategyContext({ use: spec.use, ...hardware });
   const { value: placement } = placeStrategy(spec, context);
   assert.ok(placement);
@@ -28,7 +28,7 @@ function placed(spec: StrategySpec, hardware: Parameters<typeof strategyContext>
 }
 
 function needOf(
-  spec: StrategySpec,
+  spec: TracedSpec,
   workload: Parameters<typeof predictMemory>[1],
   hardware: Parameters<typeof strategyContext>[0] = {},
 ) {
@@ -111,7 +111,7 @@ Deno.test("a cpu device has no allocator to report, and its memory is the host's
 });
 
 function timeOf(
-  spec: StrategySpec,
+  spec: TracedSpec,
   workload: typeof WORKLOAD,
   hardware: Parameters<typeof strategyContext>[0] = {},
 ) {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { StrategySpec } from "../../lib/language/pipeline.ts";
+import type { TracedSpec } from "../../lib/language/pipeline.ts";
 import { settle } from "../../lib/plan/settle.ts";
 import { bloomShape } from "../model/shapes.ts";
 import {
@@ -14,11 +14,11 @@ const NEW = { torch: "2.11.0", transformers: "5.17.0", accelerate: "1.15.0", dee
 const SMALL = bloomShape({ vocab_size: 1000, hidden_size: 64, n_layer: 2, n_head: 2 });
 
 /** The spec as a pipeline has it that says nothing of allocator and decode. */
-function open({ allocator: _, decode: __, ...spec }: StrategySpec): StrategySpec {
-  return spec as StrategySpec;
+function open({ allocator: _, decode: __, ...spec }: TracedSpec): TracedSpec {
+  return spec as TracedSpec;
 }
 
-function settled(spec: StrategySpec, changes: Partial<Parameters<typeof strategyContext>[0]> = {}) {
+function settled(spec: TracedSpec, changes: Partial<Parameters<typeof strategyContext>[0]> = {}) {
   const context = strategyContext({
     use: spec.use,
     shape: SMALL,

@@ -1,5 +1,5 @@
 /** Plans and results made by hand, small enough to check by eye. */
-import type { StrategySpec } from "../../lib/language/pipeline.ts";
+import type { TracedSpec } from "../../lib/language/pipeline.ts";
 import type { Interval, Plan, PlanCell, Prediction, Verdict } from "../../lib/plan/plan.ts";
 import type { CellStatus, Measurement } from "../../lib/run/protocol.ts";
 import type { ReportedCell, ReportedResults } from "../../lib/report/results_shape.ts";
@@ -14,7 +14,7 @@ const COMMON = {
 } as const;
 
 /** A strategy with its defaults. */
-export function strategy(use: StrategySpec["use"], name: string = use): StrategySpec {
+export function strategy(use: TracedSpec["use"], name: string = use): TracedSpec {
   switch (use) {
     case "accelerate":
       return { ...COMMON, use, name, dtype: "bfloat16", deviceMap: "auto" };
@@ -39,7 +39,7 @@ export function interval(mid: number): Interval {
 
 /** What a cell of a builder says, in GiB, seconds and milliseconds. */
 export interface CellFigures {
-  readonly use: StrategySpec["use"];
+  readonly use: TracedSpec["use"];
   readonly name?: string;
   readonly batchSize: number;
   readonly axes?: PlanCell["axes"];
@@ -56,6 +56,7 @@ const REASONS: Readonly<Record<Verdict, string>> = {
   tight: "new: launched",
   oom: "predicted to run out of memory: skipped",
   invalid: "invalid: not launched",
+  unknown: "new: launched",
 };
 
 /** A cell of a plan. */
@@ -79,7 +80,7 @@ export function cell(figures: CellFigures): PlanCell {
 
 function prediction(figures: CellFigures, verdict: Verdict): Prediction {
   const { peakGib = 47.1, capacityGib = 79.15, loadSeconds = 120, msPerToken = 31.8 } = figures;
-  if (verdict === "invalid") {
+  if (verdict === "invalid" || verdict === "unknown") {
     return {
       verdict,
       oomProbability: 0,
@@ -260,7 +261,7 @@ export function results(
 
 /** The grid of the first published table, predictions made up. */
 export function publishedGrid(): PlanCell[] {
-  const figures: readonly (readonly [StrategySpec["use"], number, number, number, number])[] = [
+  const figures: readonly (readonly [TracedSpec["use"], number, number, number, number])[] = [
     ["accelerate", 1, 41.2, 118, 228],
     ["accelerate", 8, 45.4, 118, 31.1],
     ["accelerate", 16, 50.9, 118, 17.2],

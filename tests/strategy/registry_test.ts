@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { StrategySpec } from "../../lib/language/pipeline.ts";
+import type { TracedSpec } from "../../lib/language/pipeline.ts";
 import { launchStrategy, placeStrategy } from "../../lib/strategy/registry.ts";
 import { accelerateSpec, dsInferenceSpec, dsZeroSpec, strategyContext } from "./contexts.ts";
 
@@ -34,7 +34,7 @@ Deno.test("decode: graph is refused where Python has a part in every step", () =
   assert.match(refusal(spread, { deviceCount: 2 }) ?? "", /several devices/);
 });
 
-function placed(spec: StrategySpec, changes: Parameters<typeof strategyContext>[0]) {
+function placed(spec: TracedSpec, changes: Parameters<typeof strategyContext>[0]) {
   return placeStrategy(spec, strategyContext({ use: spec.use, ...changes }));
 }
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { StrategySpec } from "../../lib/language/pipeline.ts";
+import type { TracedSpec } from "../../lib/language/pipeline.ts";
 import { symmetricDevices, traceFirstGeneration, traceStart } from "../../lib/strategy/start.ts";
 import { HOST } from "../../lib/trace/trace.ts";
 import { Recorder } from "../trace/recorder.ts";
@@ -8,7 +8,7 @@ import { CPU, strategyContext } from "./contexts.ts";
 function startOf(
   device: number,
   worldSize: number,
-  { use = "ds-inference" as StrategySpec["use"], context = strategyContext() } = {},
+  { use = "ds-inference" as TracedSpec["use"], context = strategyContext() } = {},
 ) {
   const recorder = new Recorder();
   const bytes = traceStart(use, context, device, worldSize, recorder);
@@ -38,7 +38,7 @@ Deno.test("one process has one interpreter, and a context for each GPU that it s
 });
 
 Deno.test("a group that sums has more buffers than one that gathers, one of 2022 the same", () => {
-  function bytes(use: StrategySpec["use"], torch: string): number {
+  function bytes(use: TracedSpec["use"], torch: string): number {
     const context = strategyContext({ stack: { torch } });
     return traceStart(use, context, 0, 2, new Recorder());
   }

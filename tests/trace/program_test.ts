@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import type { StrategySpec } from "../../lib/language/pipeline.ts";
+import type { TracedSpec } from "../../lib/language/pipeline.ts";
 import { placeStrategy } from "../../lib/strategy/registry.ts";
 import type { Placement, StrategyContext, Workload } from "../../lib/strategy/strategy.ts";
 import { Program } from "../../lib/trace/program.ts";
@@ -15,18 +15,18 @@ import {
   strategyContext,
 } from "../strategy/contexts.ts";
 
-const MAKERS: Record<StrategySpec["use"], () => StrategySpec> = {
+const MAKERS: Record<TracedSpec["use"], () => TracedSpec> = {
   accelerate: accelerateSpec,
   "ds-inference": dsInferenceSpec,
   "ds-zero": dsZeroSpec,
 };
 
 function placed(
-  use: StrategySpec["use"],
-  changes: Partial<StrategySpec>,
+  use: TracedSpec["use"],
+  changes: Partial<TracedSpec>,
   context: StrategyContext,
 ) {
-  const spec = { ...MAKERS[use](), ...changes } as StrategySpec;
+  const spec = { ...MAKERS[use](), ...changes } as TracedSpec;
   const { value } = placeStrategy(spec, { ...context, use });
   assert.ok(value !== undefined);
   return value;

@@ -43,7 +43,8 @@ export function declareRun(program: Command, action: Action): void {
       "--find-limit",
       "find the largest batch of every strategy that really runs, in six probes",
     )
-    .option("--fresh", "take nothing over from earlier runs");
+    .option("--fresh", "take nothing over from earlier runs")
+    .option("--allow-commands", "let a saved plan start the commands of its scripts");
   executionOptions(run)
     .addOption(outputOption())
     .addOption(formatOption())
@@ -58,13 +59,22 @@ export function declareRun(program: Command, action: Action): void {
         fresh,
         findLimit,
         calibration,
+        allowCommands,
       } = flags;
       const predictedOom = flags.predictedOom ?? (verifyOom ? "run" as const : undefined);
       return runCommand({
         ...common,
         ...output(flags),
         ...execution(flags),
-        ...given({ python, stack, torchIndex, predictedOom, findLimit, calibration }),
+        ...given({
+          python,
+          stack,
+          torchIndex,
+          predictedOom,
+          findLimit,
+          calibration,
+          allowCommands,
+        }),
         ...(fresh ? { rerun: "all" } : {}),
         file,
         outDir,

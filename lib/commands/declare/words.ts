@@ -22,6 +22,7 @@ export interface Flags {
   verifyOom?: boolean;
   rerun?: string;
   fresh?: boolean;
+  allowCommands?: boolean;
   findLimit?: boolean;
   json?: boolean;
   timeLimit?: number;

@@ -12,3 +12,4 @@ export * as languageValue from "./language_value.ts";
 export * as plan from "./plan.ts";
 export * as report from "./report.ts";
 export * as run from "./run.ts";
+export * as script from "./script.ts";

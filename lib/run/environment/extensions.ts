@@ -5,7 +5,7 @@ import {
   extensionBuildFailed,
   preparationInterrupted,
 } from "../../diagnostics/messages/environment.ts";
-import { lastError } from "../outcome.ts";
+import { lastError } from "../death.ts";
 import { removeStaleBatons } from "./batons.ts";
 import { runCommand } from "./command.ts";
 import { compilerObstacles } from "./compiler.ts";

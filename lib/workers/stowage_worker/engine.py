@@ -27,19 +27,19 @@ def die_with_parent() -> None:
         kill_self()
 
 
-def die_with_engine() -> None:
+def die_with_engine(first=None) -> None:
     """Ends this process when the engine that started it is gone. Without an engine (launch.sh by hand) nothing.
 
-    One thread looks for both: the stack of each counts as memory of a cpu device.
+    One thread looks for both: the stack of each counts as memory of a cpu device. `first` is called before the end.
     """
     held = os.environ.get("STOWAGE_WATCH_STDIN") == "1" and stat.S_ISFIFO(os.fstat(0).st_mode)
     engine = os.environ.get("STOWAGE_ENGINE", "")
     ticks = _engine_here(engine)
     if held or ticks is not None:
-        threading.Thread(target=_watch, args=(held, ticks), name="engine-watch", daemon=True).start()
+        threading.Thread(target=_watch, args=(held, ticks, first), name="engine-watch", daemon=True).start()
 
 
-def _watch(held: bool, ticks) -> None:
+def _watch(held: bool, ticks, first) -> None:
     """Until stdin, which the engine holds open, has ended, or its process is another one."""
     while ticks is None or start_ticks(ticks[0]) == ticks[1]:
         if not held:
@@ -48,6 +48,8 @@ def _watch(held: bool, ticks) -> None:
         readable, _, _ = select.select([0], [], [], LOOK_SECONDS)
         if readable and not os.read(0, 4096):
             break
+    if first is not None:
+        first()
     kill_self()
 
 

@@ -1,0 +1,1 @@
+echo "*** Performance stats:"
