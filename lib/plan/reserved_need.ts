@@ -21,13 +21,13 @@ export interface ReservedLimits {
 }
 
 /**
- * Replays a workload within its capacity; where cached memory had to be returned, or a request failed, once more
- * with the margin less or more, to tell on which side of the capacity the need lies, and how surely.
+ * Replays a workload within its capacity; where cached memory had to be returned, or a request failed, once or twice
+ * more, with less memory or with the margin more, to tell on which side of the capacity the need lies, and how surely.
  *
  * @param leastBytes Sum of the tensors at the fullest moment: less cannot do.
  */
 export function reservedNeed(
-  replay: DeviceReplay,
+  replay: Pick<DeviceReplay, "within">,
   batchSize: number,
   leastBytes: number,
   limits: ReservedLimits,
@@ -40,8 +40,11 @@ export function reservedNeed(
   if (failure === undefined) {
     if (retries === 0) return { reserved, requiredBytes: peakReservedBytes };
     const less = availableBytes - marginBytes;
-    const fitsIntoLess = less >= leastBytes && run(less).failure === undefined;
-    return { reserved, requiredBytes: fitsIntoLess ? less : availableBytes - marginBytes / 2 };
+    const fits = (bytes: number) => bytes >= leastBytes && run(bytes).failure === undefined;
+    // Halfway to what no allocator can do without: mostly enough, and then nothing else need be asked.
+    const half = (leastBytes + availableBytes) / 2;
+    if (half < less && fits(half)) return { reserved, requiredBytes: half };
+    return { reserved, requiredBytes: fits(less) ? less : availableBytes - marginBytes / 2 };
   }
   const more = availableBytes + marginBytes;
   if (leastBytes <= more && run(more).failure === undefined) {

@@ -23,6 +23,7 @@ export function planDocument(plan: Plan): Block[] {
     { kind: "title", text: `Plan of ${plan.pipeline.name} (${plan.pipeline.path})` },
     { kind: "facts", facts: headerFacts(plan, plan.cells) },
     { kind: "table", table: { columns: CELL_COLUMNS, rows: plan.cells.map(cellRow) } },
+    ...fullBlocks(plan.cells),
     ...pivotBlocks(plan),
     ...publishedBlocks(plan),
   ];
@@ -50,6 +51,18 @@ export function planDocument(plan: Plan): Block[] {
     blocks.push({ kind: "heading", text: "Notes" }, { kind: "list", items: notes });
   }
   return [...blocks, { kind: "paragraph", text: planSummary(plan) }];
+}
+
+/** Why a device can be full although its cell fits. */
+function fullBlocks(cells: readonly PlanCell[]): Block[] {
+  const full = cells.filter(({ prediction: { verdict, devices } }) =>
+    verdict === "fits" && devices.some(({ allocatorRetries }) => (allocatorRetries ?? 0) > 0)
+  );
+  if (full.length === 0) return [];
+  const text = `In ${plural(full.length, "cell")} that ${full.length === 1 ? "fits" : "fit"} ` +
+    "the allocator fills a device with blocks that it keeps and gives back when it must: " +
+    "the peak is what the driver shows, the need is less.";
+  return [{ kind: "paragraph", text }];
 }
 
 /** `18 cells: 14 fit, 1 tight, 3 oom; 3 sessions`. */

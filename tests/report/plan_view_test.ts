@@ -30,6 +30,16 @@ Deno.test("a plan reads well in Markdown", async (t) => {
   await t.assertSnapshot(renderMarkdown(planDocument(plan(publishedGrid().slice(0, 5)))));
 });
 
+Deno.test("a device that the allocator fills although the cell needs less is explained", () => {
+  const full = (allocatorRetries: number) => {
+    const one = cell({ use: "accelerate", batchSize: 8 });
+    const devices = one.prediction.devices.map((device) => ({ ...device, allocatorRetries }));
+    return renderText(planDocument(plan([{ ...one, prediction: { ...one.prediction, devices } }])));
+  };
+  assert.match(full(3), /In 1 cell that fits the allocator fills a device with blocks/);
+  assert.doesNotMatch(full(0), /allocator fills/);
+});
+
 Deno.test("a plan for devices without a known capacity shows peaks and no share of them", () => {
   const cells = [1, 8].map((batchSize) =>
     cell({ use: "accelerate", batchSize, capacityGib: null, peakGib: 2.5 })
