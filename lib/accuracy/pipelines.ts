@@ -16,6 +16,7 @@ export function pipelineFor(
     grid: { axes: [], include: [], exclude: [] },
     budget: { predictedOom: "run", ...budget },
     benchmark: { warmup: 0, cycles: 1, timeoutSeconds: 0 },
+    execution: { sessions: 1 },
     environment: {},
     seed: 0,
   };

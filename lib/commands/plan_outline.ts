@@ -39,12 +39,14 @@ const planSchema = z.looseObject({
   }),
   budget: z.looseObject({ predictedOom: z.enum(["skip", "run", "only"]) }),
   benchmark: z.looseObject({ warmup: number, cycles: number, timeoutSeconds: number }),
+  execution: z.looseObject({ sessions: number.int().min(1) }).exactOptional(),
   seed: number,
   python: text.optional(),
   sessions: z.array(z.looseObject({
     id: folderName,
     strategy: text,
     worldSize: number.int().min(1),
+    devices: number.int().min(1).exactOptional(),
     directory: text.exactOptional(),
     launch: z.looseObject({
       // The engine starts its own workers with Python, and nothing that a file may name.

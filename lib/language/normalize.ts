@@ -75,13 +75,14 @@ export function normalize(parts: WrittenParts, context: NormalizeContext): Outco
     collector.diagnostics.push(...checkPromptTokens(grid, context));
   }
 
-  const { stack, budget, benchmark, environment, seed } = parts;
+  const { stack, budget, benchmark, execution, environment, seed } = parts;
   const { diagnostics } = collector;
   if (
     model === undefined || hardware === undefined || generate === undefined ||
     prompts === undefined || grid === undefined || strategies === undefined ||
     strategies.length !== found?.length || stack === undefined || budget === undefined ||
-    benchmark === undefined || environment === undefined || seed === undefined
+    benchmark === undefined || execution === undefined || environment === undefined ||
+    seed === undefined
   ) {
     return { diagnostics };
   }
@@ -104,6 +105,7 @@ export function normalize(parts: WrittenParts, context: NormalizeContext): Outco
       cycles: benchmark.cycles,
       timeoutSeconds: benchmark.timeout,
     },
+    execution,
     environment,
     seed,
   };

@@ -25,6 +25,8 @@ export interface Pipeline {
   readonly budget: BudgetSpec;
   /** How a cell is measured. */
   readonly benchmark: BenchmarkSpec;
+  /** How sessions are run. */
+  readonly execution: ExecutionSpec;
   /** Where workers run. */
   readonly environment: EnvironmentSpec;
   /** Seeds the random weights and the synthetic prompts. */
@@ -238,6 +240,12 @@ export interface BenchmarkSpec {
   readonly cycles: number;
   /** A cell that takes longer is ended. */
   readonly timeoutSeconds: number;
+}
+
+/** How sessions are run. */
+export interface ExecutionSpec {
+  /** Most sessions that run side by side, each on devices of its own. */
+  readonly sessions: number;
 }
 
 /** Where workers run. */

@@ -132,6 +132,12 @@ const environment = mapping({
   python: text().describe("A Python interpreter that already has the stack.").exactOptional(),
 }).describe("Where the workers run.");
 
+const execution = mapping({
+  sessions: count(1, 64).default(1).describe(
+    "Most sessions that run side by side, each on devices of its own.",
+  ),
+}).describe("How sessions are run.");
+
 const MAX_STRATEGIES = 1000;
 
 /** The whole file. */
@@ -148,6 +154,7 @@ export const pipelineSchema = mapping({
   grid: gridSchema.prefault({}).describe("Batches, lengths and options to try: a matrix."),
   budget: budget.prefault({}),
   benchmark: benchmark.prefault({}),
+  execution: execution.prefault({}),
   environment: environment.prefault({}),
   seed: count(0, 2 ** 32 - 1).default(0).describe("Seeds random weights and synthetic prompts."),
 });

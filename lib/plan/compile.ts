@@ -105,6 +105,7 @@ export async function compile(
     prompts: { source: pipeline.prompts.source, texts: prompts.value.texts },
     budget: pipeline.budget,
     benchmark: pipeline.benchmark,
+    execution: pipeline.execution,
     seed: pipeline.seed,
     ...(python === undefined ? {} : { python }),
     sessions,

@@ -7,6 +7,7 @@ import type {
   AxisValue,
   BenchmarkSpec,
   BudgetSpec,
+  ExecutionSpec,
   GenerateSpec,
   HfConfig,
   StrategySpec,
@@ -54,6 +55,8 @@ export interface Plan {
   readonly budget: BudgetSpec;
   /** How each cell is measured. */
   readonly benchmark: BenchmarkSpec;
+  /** How sessions are run; absent in plans of earlier versions. */
+  readonly execution?: ExecutionSpec;
   /** Seeds random weights and synthetic prompts. */
   readonly seed: number;
   /** Interpreter named by the pipeline or by `--python`. */
@@ -147,6 +150,8 @@ export interface PlanSession {
   readonly strategy: string;
   /** Number of processes. */
   readonly worldSize: number;
+  /** Devices that it takes of one node; absent in plans of earlier versions. */
+  readonly devices?: number;
   /** How it starts. */
   readonly launch: Launch;
   /** Whether its process can serve no second cell. */

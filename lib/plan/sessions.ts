@@ -1,6 +1,7 @@
 /** Groups cells into sessions: one launch loads a model once and serves every cell that it can. */
 import { launchStrategy } from "../strategy/registry.ts";
 import { launchScript } from "../strategy/script/launch.ts";
+import type { Placement } from "../strategy/strategy.ts";
 import type { Configuration } from "./configuration.ts";
 import type { PlanCell, PlanSession } from "./plan.ts";
 
@@ -65,7 +66,9 @@ async function makeSession(
   if (placement === undefined) throw new Error(`Cannot launch session "${id}": it is not placed`);
   if (spec.use === "script") {
     const launch = { ...launchScript(spec, context), files: {} };
-    return { id, strategy: spec.name, worldSize: 1, launch, directory, cellIds };
+    // What a command uses of the hardware, nobody knows: it may be all.
+    const devices = context.hardware.deviceCount;
+    return { id, strategy: spec.name, worldSize: 1, devices, launch, directory, cellIds };
   }
   const { argv, env, deepspeedConfig } = launchStrategy(spec, context, placement);
   const files: Record<string, string> = {};
@@ -78,8 +81,13 @@ async function makeSession(
     id,
     strategy: spec.name,
     worldSize: placement.worldSize,
+    devices: devicesOfNode(placement),
     launch: { argv, env, files },
     ...(placement.servesOneCell ? { servesOneCell: true } : {}),
     cellIds,
   };
+}
+
+function devicesOfNode({ devices }: Placement): number {
+  return Math.max(1, devices.filter(({ node }) => node === 0).length);
 }

@@ -6,7 +6,7 @@ import { groupBy } from "./pivot.ts";
 /** The parts of a plan that a header shows; results have them too. */
 export type HeaderSource = Pick<
   Plan,
-  "pipeline" | "model" | "hardware" | "stack" | "budget" | "benchmark"
+  "pipeline" | "model" | "hardware" | "stack" | "budget" | "benchmark" | "execution"
 >;
 
 const DTYPE_BYTES: Readonly<Record<string, number>> = {
@@ -27,6 +27,7 @@ export function headerFacts(
     ["stack", stackText(source)],
     ["workload", workloadText(source, cells)],
     ...budgetFacts(source),
+    ...executionFacts(source),
   ];
 }
 
@@ -72,4 +73,9 @@ function budgetFacts({ budget }: HeaderSource): (readonly [string, string])[] {
   if (budget.deviceBytes !== undefined) parts.push(`${formatBytes(budget.deviceBytes)} per device`);
   if (budget.hostBytes !== undefined) parts.push(`${formatBytes(budget.hostBytes)} per host`);
   return parts.length === 0 ? [] : [["budget", parts.join(", ")]];
+}
+
+function executionFacts({ execution }: HeaderSource): (readonly [string, string])[] {
+  const sessions = execution?.sessions ?? 1;
+  return sessions === 1 ? [] : [["execution", `up to ${sessions} sessions side by side`]];
 }

@@ -30,6 +30,8 @@ export function jsonEvent(progress: Progress): Record<string, unknown> | undefin
         sessionId: progress.session.id,
         cellIds: progress.cells.map(({ id }) => id),
       };
+    case "session-ended":
+      return { event: "session-ended", sessionId: progress.session.id };
     case "cell":
       return { event: "cell", sessionId: progress.session.id, cellId: progress.cell.id };
     case "event": {

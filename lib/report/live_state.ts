@@ -3,24 +3,34 @@ import type { Plan, PlanCell } from "../plan/plan.ts";
 import type { CellStatus } from "../run/protocol.ts";
 import type { Progress } from "../run/progress.ts";
 
-/** One moment of a run. */
-export interface LiveState {
+/** One session that is being served. */
+export interface Lane {
+  readonly session: { readonly id: string; readonly worldSize: number };
   /** The cell in flight; null between cells. */
   readonly cell: PlanCell | null;
-  /** `start` before the first session, `load` until its ranks are ready, `cell` in a cell, `idle` between. */
-  readonly phase: "start" | "load" | "cell" | "idle";
+  /** `load` until its ranks are ready, `cell` in a cell, `idle` between. */
+  readonly phase: "load" | "cell" | "idle";
   /** When the phase began. */
   readonly sinceMs: number;
-  readonly session: { readonly id: string; readonly worldSize: number } | null;
   /** Predicted seconds of the load; null when there is no prediction. */
   readonly predictedLoadSeconds: number | null;
   /** Highest device bytes that a rank has told in this phase; null when none has. */
   readonly peakBytes: number | null;
+}
+
+/** One moment of a run. */
+export interface LiveState {
+  /** The sessions that are being served, in the order of their start; none before the first. */
+  readonly lanes: readonly Lane[];
+  /** When the run began. */
+  readonly sinceMs: number;
+  /** Whether a session was started yet. */
+  readonly hasBegun: boolean;
   readonly capacityBytes: number | null;
   readonly counts: Readonly<Partial<Record<CellStatus, number>>>;
   readonly done: number;
   readonly total: number;
-  /** Cells that are still to run, the one in flight included. */
+  /** Cells that are still to run, those in flight included. */
   readonly left: readonly PlanCell[];
   /** Seconds that ended cells took, and what was predicted for them. */
   readonly tookSeconds: number;
@@ -30,12 +40,9 @@ export interface LiveState {
 /** Before anything happened. */
 export function initialState(plan: Plan, nowMs: number): LiveState {
   return {
-    cell: null,
-    phase: "start",
+    lanes: [],
     sinceMs: nowMs,
-    session: null,
-    predictedLoadSeconds: null,
-    peakBytes: null,
+    hasBegun: false,
     capacityBytes: plan.hardware.devices.capacityBytes,
     counts: {},
     done: 0,
@@ -62,47 +69,75 @@ export function nextState(
       return { ...state, left, done, total: left.length + done };
     }
     case "session": {
-      const { session, cells } = progress;
-      return {
-        ...state,
+      const { session: { id, worldSize }, cells } = progress;
+      const lane: Lane = {
+        session: { id, worldSize },
         phase: "load",
         sinceMs: nowMs,
         cell: null,
         peakBytes: null,
-        session: { id: session.id, worldSize: session.worldSize },
         predictedLoadSeconds: cells[0]?.prediction.time?.loadSeconds.mid ?? null,
       };
+      return { ...state, hasBegun: true, lanes: [...without(state, id), lane] };
     }
-    case "cell":
-      return { ...state, phase: "cell", cell: progress.cell, sinceMs: nowMs, peakBytes: null };
+    case "session-ended":
+      return { ...state, lanes: without(state, progress.session.id) };
+    case "cell": {
+      const { cell } = progress;
+      const begun = { phase: "cell", cell, sinceMs: nowMs, peakBytes: null } as const;
+      return withLane(state, progress.session.id, () => begun);
+    }
     case "event": {
-      const { event } = progress;
-      if (event.event === "started" && state.phase !== "load") {
-        return { ...state, phase: "load", cell: null, sinceMs: nowMs, peakBytes: null };
-      }
-      if (event.event !== "heartbeat") return state;
-      return { ...state, peakBytes: Math.max(event.peakBytes, state.peakBytes ?? 0) };
+      const { event, session } = progress;
+      return withLane(state, session.id, (lane) => {
+        if (event.event === "started" && lane.phase !== "load") {
+          return { phase: "load", cell: null, sinceMs: nowMs, peakBytes: null };
+        }
+        if (event.event !== "heartbeat") return {};
+        return { peakBytes: Math.max(event.peakBytes, lane.peakBytes ?? 0) };
+      });
     }
-    case "outcome": {
-      const { cell, outcome, done } = progress;
-      const wasTimed = state.cell?.id === cell.id && outcome.status === "ok";
-      const expected = wasTimed ? cellSeconds(cell) : null;
-      return {
-        ...state,
-        phase: "idle",
-        cell: null,
-        sinceMs: nowMs,
-        done,
-        left: state.left.filter(({ id }) => id !== cell.id),
-        counts: { ...state.counts, [outcome.status]: (state.counts[outcome.status] ?? 0) + 1 },
-        tookSeconds: state.tookSeconds + (expected === null ? 0 : (nowMs - state.sinceMs) / 1000),
-        expectedSeconds: state.expectedSeconds + (expected ?? 0),
-      };
-    }
+    case "outcome":
+      return afterOutcome(state, progress, nowMs, cellSeconds);
     case "note":
     case "folder":
       return state;
   }
+}
+
+function afterOutcome(
+  state: LiveState,
+  { cell, outcome, done }: Extract<Progress, { kind: "outcome" }>,
+  nowMs: number,
+  cellSeconds: (cell: PlanCell) => number | null,
+): LiveState {
+  const lane = state.lanes.find((each) => each.cell?.id === cell.id);
+  const expected = lane !== undefined && outcome.status === "ok" ? cellSeconds(cell) : null;
+  const took = lane === undefined || expected === null ? 0 : (nowMs - lane.sinceMs) / 1000;
+  const idle = { phase: "idle", cell: null, sinceMs: nowMs } as const;
+  return {
+    ...withLane(state, lane?.session.id ?? "", () => idle),
+    done,
+    left: state.left.filter(({ id }) => id !== cell.id),
+    counts: { ...state.counts, [outcome.status]: (state.counts[outcome.status] ?? 0) + 1 },
+    tookSeconds: state.tookSeconds + took,
+    expectedSeconds: state.expectedSeconds + (expected ?? 0),
+  };
+}
+
+function without({ lanes }: LiveState, id: string): Lane[] {
+  return lanes.filter(({ session }) => session.id !== id);
+}
+
+function withLane(
+  state: LiveState,
+  id: string,
+  change: (lane: Lane) => Partial<Lane>,
+): LiveState {
+  const lanes = state.lanes.map((lane) =>
+    lane.session.id === id ? { ...lane, ...change(lane) } : lane
+  );
+  return { ...state, lanes };
 }
 
 /** Predicted seconds of a cell: its warm-ups and timed generates. */
@@ -124,10 +159,11 @@ export function remainingSeconds(
   const pace = state.tookSeconds / state.expectedSeconds;
   const cells = state.left.reduce((sum, cell) => sum + (cellSeconds(cell) ?? 0), 0);
   const sessions = new Set(state.left.map(({ sessionId }) => sessionId));
-  sessions.delete(state.session?.id ?? null);
+  for (const { session } of state.lanes) sessions.delete(session.id);
   const loads = [...sessions].reduce((sum, id) => {
     const first = state.left.find(({ sessionId }) => sessionId === id);
     return sum + (first?.prediction.time?.loadSeconds.mid ?? 0);
   }, 0);
-  return cells * pace + loads;
+  // Sessions side by side share the work.
+  return (cells * pace + loads) / Math.max(1, state.lanes.length);
 }

@@ -1,7 +1,7 @@
-/** The live area of a run on a terminal: three lines, from the state and the clock alone. */
+/** The live area of a run on a terminal: two lines a session and one for the grid, from the state and the clock alone. */
 import type { Plan, PlanCell } from "../plan/plan.ts";
 import { formatGib, formatSeconds, plural } from "./bytes.ts";
-import { type LiveState, predictedCellSeconds, remainingSeconds } from "./live_state.ts";
+import { type Lane, type LiveState, predictedCellSeconds, remainingSeconds } from "./live_state.ts";
 
 /** The lines, each cut to the width. */
 export function liveLines(
@@ -10,27 +10,33 @@ export function liveLines(
   { nowMs, columns }: { readonly nowMs: number; readonly columns: number },
 ): string[] {
   const cellSeconds = (cell: PlanCell) => predictedCellSeconds(cell, plan);
-  return [nowLine(state, cellSeconds, nowMs), memoryLine(state), gridLine(state, cellSeconds)]
+  const { lanes, capacityBytes } = state;
+  const lines = lanes.length === 0
+    ? [waitingLine(state, nowMs), ""]
+    : lanes.flatMap((lane) => [nowLine(lane, cellSeconds, nowMs), memoryLine(lane, capacityBytes)]);
+  return [...lines, gridLine(state, cellSeconds)]
     .map((line) => [...line].slice(0, columns - 1).join(""));
 }
 
+function waitingLine({ hasBegun, sinceMs }: LiveState, nowMs: number): string {
+  return hasBegun ? "between sessions" : `preparing, ${elapsed((nowMs - sinceMs) / 1000, null)}`;
+}
+
 function nowLine(
-  state: LiveState,
+  lane: Lane,
   cellSeconds: (cell: PlanCell) => number | null,
   nowMs: number,
 ): string {
-  const seconds = (nowMs - state.sinceMs) / 1000;
-  switch (state.phase) {
-    case "start":
-      return `preparing, ${elapsed(seconds, null)}`;
+  const seconds = (nowMs - lane.sinceMs) / 1000;
+  switch (lane.phase) {
     case "load":
-      return `${state.session?.id ?? ""}: loading, ${elapsed(seconds, state.predictedLoadSeconds)}`;
+      return `${lane.session.id}: loading, ${elapsed(seconds, lane.predictedLoadSeconds)}`;
     case "cell":
-      return state.cell === null
+      return lane.cell === null
         ? ""
-        : `${state.cell.id}: running, ${elapsed(seconds, cellSeconds(state.cell))}`;
+        : `${lane.cell.id}: running, ${elapsed(seconds, cellSeconds(lane.cell))}`;
     case "idle":
-      return `${state.session?.id ?? ""}: between cells`;
+      return `${lane.session.id}: between cells`;
   }
 }
 
@@ -40,8 +46,7 @@ function elapsed(seconds: number, predicted: number | null): string {
   return predicted === null ? now : `${now} of ${formatSeconds(predicted)} predicted`;
 }
 
-function memoryLine({ peakBytes, capacityBytes, session }: LiveState): string {
-  if (session === null) return "";
+function memoryLine({ peakBytes, session }: Lane, capacityBytes: number | null): string {
   const processes = plural(session.worldSize, "process", "processes");
   if (peakBytes === null) return `  ${processes}`;
   const of = capacityBytes === null

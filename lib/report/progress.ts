@@ -17,6 +17,7 @@ export function progressLine(progress: Progress): string | undefined {
     case "decided":
       return decidedLines(progress);
     case "cell":
+    case "session-ended":
       return undefined; // the live view's
     case "session":
       return sessionLine(progress);

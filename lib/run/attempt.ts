@@ -5,6 +5,7 @@
 import type { Conversation, Stop } from "./conversation.ts";
 import { EventReader } from "./events.ts";
 import { FolderWatch } from "./folder_watch.ts";
+import type { HostLedger } from "./host_ledger.ts";
 import { HostWatch, type HostWatchReport } from "./host_watch.ts";
 import { type ProcessEnd, startProcess } from "./process.ts";
 import type { WorkerEvent } from "./protocol.ts";
@@ -21,6 +22,8 @@ export interface AttemptRequest {
   readonly token: string;
   /** Most bytes that all processes may hold on the host; null for no cap. */
   readonly hostCapBytes: number | null;
+  /** What other sessions hold of it. */
+  readonly ledger?: HostLedger;
   readonly signal?: AbortSignal;
   readonly onEvent: (event: WorkerEvent) => void;
 }
@@ -57,7 +60,7 @@ export async function runAttempt(
     holdStdin: true,
   });
   const watch = new FolderWatch(reader.folder);
-  const host = new HostWatch(child.pid, request.token, request.hostCapBytes);
+  const host = new HostWatch(child.pid, request.token, request.hostCapBytes, request.ledger);
   let isOver = false;
   child.done.catch(() => {}).finally(() => {
     isOver = true;
@@ -86,6 +89,7 @@ export async function runAttempt(
     }
   } finally {
     watch.close();
+    host.close();
     // Also when all is well: a rank in a session of its own may have outlived its launcher.
     await child.stop();
   }

@@ -94,6 +94,12 @@ export function missingHardware(hardware: PlanHardware, gpus: readonly Gpu[]): D
   return [hardwareMissing({ wanted: `${count}x ${kind}`, found })];
 }
 
+/** Indices of the GPUs that sessions of a plan may have; none on a cpu host. */
+export function usableGpus(hardware: PlanHardware, gpus: readonly Gpu[]): number[] {
+  if (isCpu(hardware)) return [];
+  return gpus.filter((gpu) => isKind(gpu, hardware.devices.kind)).map(({ index }) => index);
+}
+
 /**
  * Whether a GPU is of a catalog kind such as `A100-SXM4-80GB` or `H100-SXM5-80GB`. Drivers spell names in their own
  * ways ("NVIDIA H100 80GB HBM3"), so the model word must occur in the name and the size must be near.

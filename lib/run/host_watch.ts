@@ -2,6 +2,7 @@
  * Watches the host memory while a session runs: what its processes hold together, against the budget, and what the host
  * has left. An exit by SIGKILL that nobody here has sent is the kernel's out-of-memory killer where memory was short.
  */
+import { HostLedger } from "./host_ledger.ts";
 import { findMembers } from "./process_tree.ts";
 import type { HostStop } from "./attempt.ts";
 
@@ -22,12 +23,20 @@ export class HostWatch {
   readonly #leader: number;
   readonly #token: string;
   readonly #capBytes: number | null;
+  readonly #ledger: HostLedger;
   readonly #killsBefore = kernelKills();
   #lookedMs = -Infinity;
   #peakTreeBytes: number | null = null;
   #leastAvailableBytes: number | null = null;
 
-  constructor(leader: number, token: string, capBytes: number | null) {
+  /** @param ledger What other sessions hold of the same cap. */
+  constructor(
+    leader: number,
+    token: string,
+    capBytes: number | null,
+    ledger: HostLedger = new HostLedger(),
+  ) {
+    this.#ledger = ledger;
     this.#leader = leader;
     this.#token = token;
     this.#capBytes = capBytes;
@@ -44,10 +53,18 @@ export class HostWatch {
     if (this.#capBytes === null) return null; // walking all of /proc is not free
     const bytes = treeBytes(this.#leader, this.#token);
     this.#peakTreeBytes = Math.max(bytes, this.#peakTreeBytes ?? 0);
-    if (bytes <= this.#capBytes) return null;
+    const all = this.#ledger.note(this.#token, bytes);
+    // Of several sessions the one that holds most is ended; the others go on.
+    if (all.bytes <= this.#capBytes || !all.isLargest) return null;
+    const others = all.bytes === bytes ? "" : ` (${all.bytes} with the other sessions)`;
     const message =
-      `the processes of the session held ${bytes} bytes of the host's ${this.#capBytes}`;
+      `the processes of the session held ${bytes} bytes${others} of the host's ${this.#capBytes}`;
     return { kind: "host", message };
+  }
+
+  /** The session is over. */
+  close(): void {
+    this.#ledger.forget(this.#token);
   }
 
   report(): HostWatchReport {

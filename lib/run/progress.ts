@@ -18,6 +18,8 @@ export type Progress =
     readonly session: PlanSession;
     readonly cells: readonly PlanCell[];
   }
+  /** Every cell of the session has an outcome, or the run is ending. */
+  | { readonly kind: "session-ended"; readonly session: PlanSession }
   | { readonly kind: "cell"; readonly session: PlanSession; readonly cell: PlanCell }
   | { readonly kind: "event"; readonly session: PlanSession; readonly event: WorkerEvent }
   | {

@@ -12,7 +12,8 @@ import { VERSION } from "../version.ts";
 import { WORKERS_DIRECTORY } from "../workers/directory.ts";
 import { decideCells, type Decision, type Rerun } from "./decide.ts";
 import type { Limits } from "./conversation.ts";
-import { examine, type HostFacts, visibleGpus } from "./host.ts";
+import { examine, type HostFacts, usableGpus, visibleGpus } from "./host.ts";
+import { HostLedger } from "./host_ledger.ts";
 import { JOURNAL_VERSION } from "./journal_records.ts";
 import { endLeftovers, findLeftovers } from "./leftovers.ts";
 import type { Progress } from "./progress.ts";
@@ -21,7 +22,8 @@ import { findEarlier } from "./resume.ts";
 import type { RunChoices } from "./run_choices.ts";
 import { findEnvironment, obstaclesOf, prepareCheckpoints } from "./run_setup.ts";
 import { RunStore } from "./run_store.ts";
-import { serveSessions, type Service } from "./serve.ts";
+import { serveSessions } from "./schedule.ts";
+import type { Service } from "./serve.ts";
 import { serveLimits } from "./serve_limits.ts";
 import { limitGroups } from "./find_limits.ts";
 export type { Progress } from "./progress.ts";
@@ -154,18 +156,20 @@ async function runPlan(
     const service: Service = {
       plan: chosen,
       cells: toRun,
+      total: toRun.length + store.size,
       checkpoints: checkpoints.value,
       host: {
         python,
         workersDirectory: around.workersDirectory,
         extensionsDirectory,
         runFolder: store.folder,
-        gpus: gpus.map(({ index }) => index),
+        gpus: usableGpus(plan.hardware, gpus),
         cores: facts.cores,
         memoryBytes: facts.memoryBytes,
       },
       store,
       facts: runFacts,
+      ledger: new HostLedger(),
       options: {
         ...options,
         ...(around.limits === undefined ? {} : { limits: around.limits }),

@@ -1,10 +1,11 @@
-/** Serves the sessions of a run, one after the other, and notes what becomes of their cells. */
+/** Serves one session of a run, and notes what becomes of its cells. */
 import { type Diagnostic, DiagnosticError } from "../diagnostics/diagnostic.ts";
 import { journalFailed, launchFailed } from "../diagnostics/messages/run.ts";
 import type { Plan, PlanCell, PlanSession } from "../plan/plan.ts";
 import { type CellQueue, ListQueue } from "./cell_queue.ts";
 import type { Limits } from "./conversation.ts";
 import type { CellOutcome } from "./outcome.ts";
+import type { HostLedger } from "./host_ledger.ts";
 import type { Progress } from "./progress.ts";
 import type { RunFacts } from "./results.ts";
 import { recorded, type RunStore } from "./run_store.ts";
@@ -16,11 +17,15 @@ export interface Service {
   readonly plan: Plan;
   /** The cells to run. */
   readonly cells: readonly PlanCell[];
+  /** Cells that the run is to have an outcome of, those that it took over included. */
+  readonly total: number;
   /** Folder of the random weights by dtype. */
   readonly checkpoints: ReadonlyMap<string, string>;
   readonly host: SessionHost;
   readonly store: RunStore;
   readonly facts: RunFacts;
+  /** What sessions hold of the host's memory together. */
+  readonly ledger: HostLedger;
   readonly options: {
     readonly sessionSeconds?: number;
     readonly limits?: Partial<Limits>;
@@ -29,26 +34,14 @@ export interface Service {
   };
 }
 
-/** Serves them all, or until the signal. @returns What went wrong beside the cells. */
-export async function serveSessions(service: Service): Promise<Diagnostic[]> {
-  const warnings: Diagnostic[] = [];
-  const total = service.cells.length + service.store.size;
-  const wanted = new Map(service.cells.map((cell) => [cell.id, cell]));
-  for (const session of service.plan.sessions) {
-    if (service.options.signal?.aborted) break;
-    const cells = session.cellIds.flatMap((id) => wanted.get(id) ?? []);
-    if (cells.length > 0) warnings.push(...await serveOne(service, session, cells, total));
-  }
-  return warnings;
-}
-
-async function serveOne(
+/** Serves cells in one session. @returns What went wrong beside them. */
+export async function serveOne(
   service: Service,
   session: PlanSession,
   cells: readonly PlanCell[],
-  total: number,
 ): Promise<Diagnostic[]> {
   const dtype = cells[0]?.strategy.dtype ?? "";
+  const { total } = service;
   return await serveQueue(service, session, new ListQueue(cells), { dtype, cells, total });
 }
 
@@ -81,6 +74,7 @@ export async function serveQueue(
       queue,
       checkpoint: plan.model.weightsPath ?? service.checkpoints.get(dtype) ?? null,
       host: service.host,
+      ledger: service.ledger,
       journal: store.sessionJournal(session.id),
       ...(options.limits === undefined ? {} : { limits: options.limits }),
       signal: clock.signal,

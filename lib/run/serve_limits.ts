@@ -8,6 +8,7 @@ import {
 } from "./find_limits.ts";
 import { isCpu } from "./host.ts";
 import type { CellHistory } from "./journal_records.ts";
+import { devicesOf, poolOf } from "./schedule.ts";
 import { serveQueue, type Service } from "./serve.ts";
 
 /** Searches them all, or until the signal. Probes that earlier runs have made are not made again. */
@@ -27,7 +28,10 @@ export async function serveLimits(
     const queue = new LimitQueue(group, (key) => known.get(key), isAlone);
     if (!service.options.signal?.aborted && !queue.isEmpty) {
       const [template] = group.cells;
-      await serveQueue(service, group.session, queue, {
+      const share = { devices: devicesOf(group.session, service.plan), hostBytes: 0 };
+      const gpus = poolOf(service).take(share)?.gpus ?? [];
+      const alone = { ...service, host: { ...service.host, gpus } };
+      await serveQueue(alone, group.session, queue, {
         dtype: template?.strategy.dtype ?? "",
         cells: group.cells.slice(0, 1),
         total: 0,

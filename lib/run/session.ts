@@ -22,6 +22,7 @@ import type { WorkerEvent } from "./protocol.ts";
 import { workerCell, workerRequest } from "./request.ts";
 import { extensionVariables } from "./environment.ts";
 import { freePort } from "./free_port.ts";
+import type { HostLedger } from "./host_ledger.ts";
 import { fileName, writeWhole } from "./run_folder.ts";
 
 /** What sessions need of the host. */
@@ -32,7 +33,7 @@ export interface SessionHost {
   /** Folder for DeepSpeed's compiled operations. */
   readonly extensionsDirectory: string;
   readonly runFolder: string;
-  /** Indices of the GPUs that the run may use; empty on a cpu host. */
+  /** Indices of the GPUs that the session has; empty on a cpu host. */
   readonly gpus: readonly number[];
   readonly cores: number;
   /** Physical memory. */
@@ -58,6 +59,8 @@ export interface SessionRequest {
   /** Absolute folder of the weights; null when they are made on the device. */
   readonly checkpoint: string | null;
   readonly host: SessionHost;
+  /** What sessions hold of the host's memory together; absent where there is but one. */
+  readonly ledger?: HostLedger;
   readonly journal: SessionJournal;
   /** Beat the usual ones. */
   readonly limits?: Partial<Limits>;
@@ -194,7 +197,7 @@ async function startAttempt(
       },
     }, performance.now());
     const token = crypto.randomUUID();
-    journal.launches(number, token, await observe(host.gpus.slice(0, session.worldSize)));
+    journal.launches(number, token, await observe(host.gpus));
     const end = await runAttempt({
       ...launch,
       folder,
@@ -202,6 +205,7 @@ async function startAttempt(
       worldSize: session.worldSize,
       token,
       hostCapBytes: plan.budget.hostBytes ?? null,
+      ...(request.ledger === undefined ? {} : { ledger: request.ledger }),
       ...(request.signal === undefined ? {} : { signal: request.signal }),
       onEvent: request.onEvent,
     }, conversation);
@@ -234,13 +238,14 @@ function prepare(
   { plan, session, host }: SessionRequest,
   folder: string,
 ): { argv: string[]; env: Record<string, string> } {
+  const sideBySide = plan.execution?.sessions ?? 1;
   const filled = fillLaunch(session.launch, {
     python: host.python,
     session: folder,
     workers: host.workersDirectory,
-    devices: host.gpus.slice(0, session.worldSize).join(","),
+    devices: host.gpus.join(","),
     port: freePort(),
-    threads: Math.max(1, Math.floor(host.cores / session.worldSize)),
+    threads: Math.max(1, Math.floor(host.cores / session.worldSize / sideBySide)),
   });
   // Without the environment's own ninja, another release of it would take the compiled operators for stale.
   const env = { ...filled.env, ...extensionVariables(host, Deno.env.get("PATH")) };

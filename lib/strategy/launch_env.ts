@@ -11,6 +11,15 @@ export function workerEnv(context: StrategyContext): Record<string, string> {
   };
 }
 
+/**
+ * For a process that would otherwise see every GPU of the host: those of its session, by the numbers of nvidia-smi. The
+ * DeepSpeed launcher does this for its ranks.
+ */
+export function ownGpus(context: StrategyContext): Record<string, string> {
+  if (context.hardware.device.type === "cpu") return {};
+  return { CUDA_DEVICE_ORDER: "PCI_BUS_ID", CUDA_VISIBLE_DEVICES: "{devices}" };
+}
+
 /** How PyTorch's caching allocator is told to use expandable segments; newer releases read the second name. */
 export function allocatorEnv(
   spec: StrategyBase,

@@ -100,7 +100,30 @@ Deno.test("a session that starts again loads again", () => {
       deviceNames: [],
     },
   };
-  assert.equal(after(DECIDED, START, ASKED, again).phase, "load");
+  assert.equal(after(DECIDED, START, ASKED, again).lanes[0]?.phase, "load");
+});
+
+Deno.test("sessions side by side have lines of their own, until each is over", () => {
+  const other = { ...session, id: "other", worldSize: 1 };
+  const both = after(
+    DECIDED,
+    START,
+    { kind: "session", session: other, cells: [THIRD] },
+    ASKED,
+    BEAT,
+    { kind: "cell", session: other, cell: THIRD },
+  );
+  assert.deepEqual(lines(both, 9000), [
+    "ds-zero/batchSize=8: running, 5 s of 152 s predicted",
+    "  8 processes, memory 40.0 of 79.2 GiB (51%)",
+    "ds-zero/batchSize=16: running, 3 s of 303 s predicted",
+    "  1 process",
+    "  1/3 cells",
+  ]);
+  const one = nextState(both, { kind: "session-ended", session }, 9000, () => null);
+  assert.deepEqual(lines(one, 9000).length, 3);
+  const none = nextState(one, { kind: "session-ended", session: other }, 9000, () => null);
+  assert.equal(lines(none, 9000)[0], "between sessions");
 });
 
 Deno.test("without a prediction or a pace nothing is promised", () => {

@@ -31,12 +31,19 @@ export const SCRIPTED: Surroundings = {
   workersDirectory: WORKER,
 };
 
-/** A plan of two sessions over all these cells, half and half, so that a kill may fall between sessions too. */
-export function twoSessions(ids: readonly string[]): Plan {
-  const { plan, session } = scriptedPlan(ids);
+/**
+ * A plan of two sessions over all these cells, half and half, so that a kill may fall between sessions too.
+ *
+ * @param sideBySide How many may run at once, each on one device.
+ */
+export function twoSessions(ids: readonly string[], sideBySide = 1): Plan {
+  const { plan, session: base } = scriptedPlan(ids);
+  const session = { ...base, devices: 1 };
   const half = Math.ceil(ids.length / 2);
   return {
     ...plan,
+    execution: { sessions: sideBySide },
+    cells: plan.cells.map((cell) => ({ ...cell, prediction: { ...cell.prediction, hosts: [] } })),
     sessions: [
       { ...session, id: "first", cellIds: ids.slice(0, half) },
       { ...session, id: "second", cellIds: ids.slice(half) },

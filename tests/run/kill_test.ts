@@ -19,9 +19,10 @@ interface Engine {
   readonly printed: Promise<string[]>;
 }
 
-function startEngine(outDir: string, resume: string): Engine {
+function startEngine(outDir: string, resume: string, sideBySide = 1): Engine {
   const child = new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", "--no-check", "--quiet", "--cached-only", ENGINE, outDir, resume, ...CELLS],
+    env: { STOWAGE_TEST_SESSIONS: String(sideBySide) },
     stdin: "null",
     stdout: "piped",
     stderr: "inherit",
@@ -109,7 +110,8 @@ async function killAndResume(base: string, seed: number, wholeMs: number): Promi
     let resume = "";
     // One run is killed up to six times, and then left to end.
     for (let times = 0;; times += 1) {
-      const { child, printed } = startEngine(outDir, resume);
+      // Every other lane has both sessions at once.
+      const { child, printed } = startEngine(outDir, resume, 1 + seed % 2);
       if (times < 6 && kills < KILLS / LANES) {
         await new Promise((resolve) => setTimeout(resolve, random() * wholeMs));
         try {
