@@ -6,6 +6,7 @@ import {
   calibrationPath,
 } from "../../lib/commands/own_calibration.ts";
 import { DiagnosticError } from "../../lib/diagnostics/diagnostic.ts";
+import { temporaryFolder } from "../temporary.ts";
 
 const EMPTY = { formatVersion: "1.0", constants: {}, byStrategy: {}, spread: {} };
 const SILENT = { talk: () => {} };
@@ -27,7 +28,7 @@ Deno.test("a kind from a pipeline never leaves the folder", () => {
 });
 
 Deno.test("a named file of another kind is refused, with both kinds", async () => {
-  const folder = await Deno.makeTempDir();
+  const folder = temporaryFolder();
   const path = join(folder, "mine.json");
   await Deno.writeTextFile(path, JSON.stringify({ ...EMPTY, kind: "A100-SXM4-80GB" }));
   const lookup = calibrationLookup(path, SILENT);
@@ -40,7 +41,7 @@ Deno.test("a named file of another kind is refused, with both kinds", async () =
 });
 
 Deno.test("without a flag the file of this host is found by the kind, and told", async () => {
-  const config = await Deno.makeTempDir();
+  const config = temporaryFolder();
   await Deno.mkdir(join(config, "calibration"));
   const path = join(config, "calibration", "l40s-48gb.json");
   await Deno.writeTextFile(path, JSON.stringify({ ...EMPTY, kind: "L40S-48GB" }));
