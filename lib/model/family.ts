@@ -1,4 +1,5 @@
 /** What a model family must tell: its shape from a config, its module tree, and its forward pass. */
+import type { BehaviourName } from "../catalog/behaviours.ts";
 import type { Outcome } from "../diagnostics/diagnostic.ts";
 import type { HfConfig } from "../language/pipeline.ts";
 import type { Module } from "./module.ts";
@@ -106,6 +107,13 @@ export interface ModelFamily<S extends ModelShape = ModelShape> {
     execution: Execution,
     torch: Torch,
   ): Logits;
+  /** First version of transformers whose passes the trace follows; absent where it follows every one. */
+  readonly tracedSince?: string;
+  /** Tensors of each layer that are no parameters and that the library keeps beside them. */
+  layerBuffers?(
+    shape: S,
+    behaviours: ReadonlySet<BehaviourName>,
+  ): readonly { readonly name: string; readonly bytes: number }[];
   /** The form of the step that workers capture as a graph, by its MLP; absent where they have none for this family. */
   readonly graphStep?: "plain" | "gated";
   /** Whether the loop hands positions to the model. */

@@ -61,6 +61,7 @@ export function traceGenerate(
     ? new GraphLoop(torch, family, shape, execution, generation)
     : new Loop(torch, family, shape, execution);
 
+  if (execution.layer === undefined) traceBuffers(family, shape, execution, torch);
   sink.beginPhase("prefill", 0);
   loop.begin(batch, promptTokens);
   loop.step(pass(promptTokens, 0));
@@ -73,6 +74,22 @@ export function traceGenerate(
     written = number;
   }
   if (typeof generation.decodeSteps !== "object") loop.end(cache);
+}
+
+/** What loading leaves beside the parameters: masks that modules keep. They live on. */
+function traceBuffers(
+  family: ModelFamily,
+  shape: ModelShape,
+  execution: Execution,
+  torch: Torch,
+): void {
+  const buffers = family.layerBuffers?.(shape, torch.runtime.behaviours) ?? [];
+  if (buffers.length === 0) return;
+  for (let layer = 0; layer < shape.layers; layer++) {
+    const block = family.blockName(layer);
+    torch.device = execution.deviceOf(block);
+    for (const { name, bytes } of buffers) torch.tensor(`${block}.${name}`, bytes, "weights");
+  }
 }
 
 /** Numbers, from 1, of the decode steps that are written. */

@@ -96,5 +96,10 @@ export const gpt2: ModelFamily<Gpt2Shape> = {
   shape,
   modules,
   forward,
+  tracedSince: "4.57.0",
+  layerBuffers: ({ positions }, behaviours) =>
+    behaviours.has("gpt2-mask-buffers")
+      ? [{ name: "attn.bias", bytes: positions ** 2 }, { name: "attn.masked_bias", bytes: 4 }]
+      : [],
   takesPositionIds: true,
 };

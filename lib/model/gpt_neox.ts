@@ -97,5 +97,10 @@ export const gptNeox: ModelFamily<NeoxShape> = {
   shape,
   modules,
   forward,
+  tracedSince: "4.57.0",
+  layerBuffers: ({ maxPositions }, behaviours) =>
+    behaviours.has("gpt-neox-mask-buffers")
+      ? [{ name: "attention.bias", bytes: (maxPositions ?? 2048) ** 2 }]
+      : [],
   takesPositionIds: true,
 };

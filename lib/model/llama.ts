@@ -141,6 +141,7 @@ export const llama: ModelFamily<LlamaShape> = {
   shape,
   modules,
   forward,
+  tracedSince: "4.57.0",
   graphStep: "gated",
   takesPositionIds: true,
 };

@@ -101,5 +101,6 @@ export const opt: ModelFamily<OptShape> = {
   shape,
   modules,
   forward,
+  tracedSince: "4.57.0",
   takesPositionIds: true,
 };

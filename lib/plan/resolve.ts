@@ -3,10 +3,11 @@ import { behavioursOf } from "../catalog/behaviours.ts";
 import { resolveHardware } from "../catalog/hardware.ts";
 import { resolveModel } from "../catalog/model.ts";
 import type { CalibrationFile } from "../catalog/speed_calibration.ts";
+import { inRange } from "../catalog/version_range.ts";
 import { resolveStack } from "../catalog/stack.ts";
 import type { Hardware, Model, Stack } from "../catalog/types.ts";
 import type { Diagnostic, Outcome } from "../diagnostics/diagnostic.ts";
-import { unsupportedModelType } from "../diagnostics/messages/plan.ts";
+import { olderForward, unsupportedModelType } from "../diagnostics/messages/plan.ts";
 import type { Dtype, HfConfig, Pipeline, TracedSpec } from "../language/pipeline.ts";
 import type { ModelFamily, ModelShape } from "../model/family.ts";
 import type { Module } from "../model/module.ts";
@@ -44,6 +45,7 @@ export function resolve(pipeline: Pipeline, context: PlanContext): Outcome<Resol
     ...stack.diagnostics,
   ];
   if (!model.value || !shaped?.value || !hardware.value || !stack.value) return { diagnostics };
+  diagnostics.push(...olderThanTraced(shaped.value.family, model.value, stack.value));
   const calibration = context.calibrationOf?.(hardware.value.device.kind);
   const value = {
     model: model.value,
@@ -54,6 +56,18 @@ export function resolve(pipeline: Pipeline, context: PlanContext): Outcome<Resol
     ...shaped.value,
   };
   return { value, diagnostics };
+}
+
+function olderThanTraced(
+  family: ModelFamily,
+  { config }: Model,
+  { versions }: Stack,
+): Diagnostic[] {
+  const { tracedSince: since } = family;
+  const version = versions["transformers"];
+  if (since === undefined || version === undefined || !inRange(version, `<${since}`)) return [];
+  const modelType = String(config["model_type"]);
+  return [olderForward({ modelType, version, since }, { path: ["stack"] })];
 }
 
 function shapeOf(model: Model): Outcome<Pick<Resolved, "family" | "shape" | "root">> {

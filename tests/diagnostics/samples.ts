@@ -132,6 +132,8 @@ export const samples: Samples = {
     nvmeNeedsPath: {},
     kernelInjectNeedsGpu: {},
     kernelsRefuseBloom: { version: "4.57.3" },
+    noKernelsFor: { modelType: "mistral", version: "0.19.8" },
+    olderForward: { modelType: "llama", version: "4.30.2", since: "4.57.0" },
     int8NotHere: { reason: "its kernels are for GPUs" },
     offloadOnCpu: { offload: "nvme" },
     severalNodes: { use: "accelerate" },

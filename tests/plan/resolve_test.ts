@@ -56,3 +56,22 @@ Deno.test("a cpu device without a budget has no known capacity", () => {
   assert.equal(capacities(text).device, null);
   assert.equal(capacities(`${text}budget: { device: 4GB }\n`).device, 4e9);
 });
+
+Deno.test("old versions of families that are traced as newer ones run them are told", () => {
+  const text = (stack: string, model: string) => `
+model: ${model}
+hardware: 1x A100-SXM4-80GB
+stack: ${stack}
+strategies: [{ use: accelerate }]
+`;
+  function codes(stack: string, model: string): string[] {
+    const pipeline = parsePipeline({ text: text(stack, model), path: "p.yaml" }).value?.pipeline;
+    assert.ok(pipeline);
+    return resolve(pipeline, planContext({})).diagnostics.map(({ code }) => code);
+  }
+  const llama = "{ name: x, config: { model_type: llama, vocab_size: 100, hidden_size: 64, " +
+    "num_hidden_layers: 2, num_attention_heads: 4, intermediate_size: 128 } }";
+  assert.deepEqual(codes("{ transformers: 4.30.2 }", llama), ["STW321"]);
+  assert.deepEqual(codes("{ transformers: 4.57.3 }", llama), []);
+  assert.deepEqual(codes("{ transformers: 4.30.2 }", "bloom-560m"), []);
+});

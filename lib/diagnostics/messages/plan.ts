@@ -107,6 +107,32 @@ export const kernelsRefuseBloom: MessageKind<{ version: string }> = message({
     'Remove kernelInject, or choose an older stack: { transformers: "4.43.4" }, or "2022-07" to plan only',
 });
 
+export const noKernelsFor: MessageKind<{ modelType: string; version: string }> = message({
+  code: "STW320",
+  title: "DeepSpeed has no kernels for this model",
+  explanation:
+    "Kernel injection replaces the layers of the model types that DeepSpeed has a policy for. It leaves any other model as " +
+    "it is: whole on every rank, and without tensor parallelism. Tensor parallelism without kernels cuts any model.",
+  message: ({ modelType, version }) =>
+    `DeepSpeed ${version} has no kernels for the model type "${modelType}"`,
+  help: () => "Remove kernelInject",
+});
+
+export const olderForward: MessageKind<{ modelType: string; version: string; since: string }> =
+  message({
+    code: "STW321",
+    severity: "warning",
+    title: "Passes of this model are traced as newer libraries run them",
+    explanation:
+      "What a forward pass allocates changes with the versions of transformers. Those of BLOOM are followed from 4.20 on; " +
+      "those of other families as the versions run them that they are tested with. Weights and the cache hold for any " +
+      "version; activations, masks and times of an older one may differ.",
+    message: ({ modelType, version, since }) =>
+      `The passes of "${modelType}" are predicted as transformers ${since} runs them, not ${version}`,
+    help: ({ since }) =>
+      `Take activations and times for an estimate, or plan with transformers ${since}`,
+  });
+
 export const int8NotHere: MessageKind<{ reason: string }> = message({
   code: "STW316",
   title: "Weights in int8 are not possible here",

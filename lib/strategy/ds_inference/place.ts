@@ -4,8 +4,10 @@ import {
   headsNotDivisible,
   kernelInjectNeedsGpu,
   kernelsRefuseBloom,
+  noKernelsFor,
   tooManyRanks,
 } from "../../diagnostics/messages/plan.ts";
+import { inRange } from "../../catalog/version_range.ts";
 import type { DsInferenceSpec } from "../../language/pipeline.ts";
 import { namedParameters } from "../../model/module.ts";
 import { elements } from "../../trace/trace.ts";
@@ -60,6 +62,20 @@ export function placeDsInference(
   return { value: { ranks, weights, wholeBytes, lmHeadSplit }, diagnostics };
 }
 
+/** Model types whose layers DeepSpeed replaces, and since when (`module_inject/replace_policy.py`). */
+const KERNELS: Readonly<Record<string, string>> = {
+  bloom: ">=0.6.7",
+  gpt2: ">=0.6.7",
+  gpt_neox: ">=0.6.7",
+  opt: ">=0.7.1",
+  llama: ">=0.9.3",
+};
+
+/** A family of several types keeps in its shape which one it is. */
+function modelTypeOf({ shape, family }: StrategyContext): string {
+  return "modelType" in shape ? String(shape.modelType) : family.modelTypes[0] ?? "";
+}
+
 function problems(spec: DsInferenceSpec, context: StrategyContext, ranks: number): Diagnostic[] {
   const { hardware, shape, behaviours, family, stack } = context;
   const available = hardware.deviceCount * hardware.nodes;
@@ -75,6 +91,12 @@ function problems(spec: DsInferenceSpec, context: StrategyContext, ranks: number
   if (family.modelTypes.includes("bloom") && behaviours.has("kernel-injection-refuses-bloom")) {
     const version = stack.versions["transformers"] ?? "";
     found.push(kernelsRefuseBloom({ version }, kernels));
+  }
+  const version = stack.versions["deepspeed"] ?? "0";
+  const modelType = modelTypeOf(context);
+  const range = KERNELS[modelType];
+  if (range === undefined || !inRange(version, range)) {
+    found.push(noKernelsFor({ modelType, version }, kernels));
   }
   return found;
 }

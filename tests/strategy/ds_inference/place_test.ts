@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { namedParameters, parameterCount } from "../../../lib/model/module.ts";
+import { findFamily } from "../../../lib/model/registry.ts";
 import { placeDsInference } from "../../../lib/strategy/ds_inference/place.ts";
 import { elements } from "../../../lib/trace/trace.ts";
 import { bloomShape } from "../../model/shapes.ts";
@@ -101,4 +102,25 @@ Deno.test("kernels need a GPU", () => {
 Deno.test("kernels for BLOOM need an older transformers", () => {
   assert.deepEqual(problems({ kernelInject: true }), [["STW315", ["kernelInject"]]]);
   assert.deepEqual(layoutOf({ kernelInject: true }, { stack: "2022-07" }).ranks, 2);
+});
+
+Deno.test("kernels exist for some model types only", () => {
+  const family = findFamily("mistral");
+  const shape = family?.shape({
+    model_type: "mistral",
+    vocab_size: 100,
+    hidden_size: 64,
+    num_hidden_layers: 2,
+    num_attention_heads: 8,
+    intermediate_size: 128,
+  }).value;
+  assert.ok(family && shape);
+  const context = { ...strategyContext({ use: "ds-inference" }), family, shape };
+  const { diagnostics } = placeDsInference(dsInferenceSpec({ kernelInject: true }), {
+    ...context,
+    root: family.modules(shape),
+  });
+  assert.deepEqual(diagnostics.map(({ code, path }) => [code, path]), [["STW320", [
+    "kernelInject",
+  ]]]);
 });
