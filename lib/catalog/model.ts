@@ -5,25 +5,17 @@ import {
   configUnreadable,
   configWithoutType,
   modelPathMissing,
-  unknownModel,
   weightsMissing,
 } from "../diagnostics/messages/catalog.ts";
-import { suggest } from "../diagnostics/suggest.ts";
 import type { HfConfig, ModelSpec } from "../language/pipeline.ts";
 import type { FileReader, FileStat } from "./files.ts";
 import { readJsonObject, reasonOf } from "./json_file.ts";
-import { findModel, modelFacts } from "./model_facts.ts";
+import { findModel, modelUnknown } from "./model_facts.ts";
 import type { Model } from "./types.ts";
 import { readCheckpoint } from "./weights.ts";
 
 const MAX_CONFIG_BYTES = 4 * 2 ** 20;
 const PLACE = { path: ["model"] };
-
-/** What to say of a name that `findModel` does not know. */
-export function modelUnknown(name: string): Diagnostic {
-  const names = modelFacts().flatMap((model) => [model.name, ...model.aliases]);
-  return unknownModel({ name, suggestion: suggest(name, names) }, PLACE);
-}
 
 /**
  * Resolves a model. Nothing is downloaded, and of weight files only the headers are read.

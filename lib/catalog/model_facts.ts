@@ -1,4 +1,7 @@
 /** The models that are known by name; a family of them is a file of `data/models`. */
+import type { Diagnostic } from "../diagnostics/diagnostic.ts";
+import { unknownModel } from "../diagnostics/messages/catalog.ts";
+import { suggest } from "../diagnostics/suggest.ts";
 import bloom from "./data/models/bloom.json" with { type: "json" };
 import gpt2 from "./data/models/gpt2.json" with { type: "json" };
 import gptNeox from "./data/models/gpt_neox.json" with { type: "json" };
@@ -22,4 +25,10 @@ export function findModel(name: string): ModelFact | undefined {
   return MODELS.find((model) =>
     [model.name, ...model.aliases].some((spelling) => spelling.toLowerCase() === lowered)
   );
+}
+
+/** What to say of a name that `findModel` does not know. */
+export function modelUnknown(name: string): Diagnostic {
+  const names = MODELS.flatMap((model) => [model.name, ...model.aliases]);
+  return unknownModel({ name, suggestion: suggest(name, names) }, { path: ["model"] });
 }

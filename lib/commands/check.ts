@@ -1,7 +1,6 @@
 /** `check FILE`: everything that the file and the catalog can tell without a plan. */
 import { resolveHardware } from "../catalog/hardware.ts";
-import { modelUnknown } from "../catalog/model.ts";
-import { findModel } from "../catalog/model_facts.ts";
+import { findModel, modelUnknown } from "../catalog/model_facts.ts";
 import { resolveStack } from "../catalog/stack.ts";
 import { type Diagnostic, hasErrors } from "../diagnostics/diagnostic.ts";
 import { escapeUnsafe } from "../diagnostics/quote.ts";
