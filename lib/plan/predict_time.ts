@@ -57,7 +57,7 @@ function readLoad(
     nodes: hardware.nodes,
     readBytes: checkpointReadBytes,
     uniqueBytes: Math.min(checkpointReadBytes, wholeBytes),
-    cuts: worldSize > 1 && readsWhole,
+    cuts: worldSize > 1 && readsWhole && placement.readsShare !== true,
   };
   const { importSeconds, weightsSeconds } = loadTime(work, hardware, facts);
   const { spread } = facts;

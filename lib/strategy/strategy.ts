@@ -64,6 +64,8 @@ export interface Placement {
   readonly devices: readonly PlacedDevice[];
   /** Bytes that all ranks together read from the checkpoint. */
   readonly checkpointReadBytes: number;
+  /** Whether each rank reads its share of each tensor, rather than whole tensors that it cuts. */
+  readonly readsShare?: boolean;
   /**
    * Bytes of one process that are pages of the checkpoint's files: a cpu device counts them, the private memory of
    * the host does not.

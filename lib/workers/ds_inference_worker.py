@@ -9,8 +9,15 @@ import torch  # noqa: E402
 from transformers import AutoModelForCausalLM  # noqa: E402
 
 from stowage_worker.benchmark import limit_gpu, run_session  # noqa: E402
+from stowage_worker.checkpoint import checkpoint_files  # noqa: E402
 from stowage_worker.ranks import join_ranks  # noqa: E402
-from stowage_worker.weights import empty_model, fill_random, model_options  # noqa: E402
+from stowage_worker.tensor_parallel import CutModel, cuts_on_meta  # noqa: E402
+from stowage_worker.weights import (  # noqa: E402
+    empty_model,
+    fill_random,
+    generation_config,
+    model_options,
+)
 
 
 def load(session):
@@ -25,9 +32,32 @@ def load(session):
     }
     if strategy.get("maxOutTokens") is not None:
         settings["max_out_tokens"] = strategy["maxOutTokens"]
-    engine = deepspeed.init_inference(whole_model(request, strategy, device), **settings)
+    if can_be_cut_empty(request, strategy):
+        engine = cut_model(request, strategy, settings, device)
+    else:
+        engine = deepspeed.init_inference(whole_model(request, strategy, device), **settings)
     session.kept_alive.append(engine)
     return engine.module, device
+
+
+def can_be_cut_empty(request, strategy) -> bool:
+    """Whether the ranks can share a model that has no values yet: not where kernels take its values over."""
+    if session.world_size == 1 or strategy["kernelInject"] or not cuts_on_meta():
+        return False
+    path = request["model"]["path"]
+    return path is None or len(checkpoint_files(path)) > 0
+
+
+def cut_model(request, strategy, settings, device):
+    """The engine of a model that is cut first and filled then: no rank ever holds more than its share and a tensor."""
+    cut = CutModel(empty_model(request, strategy), settings, device)
+    path = request["model"]["path"]
+    if request["model"]["weights"] == "on-device":
+        cut.fill_random(request["seed"])
+    else:
+        cut.fill_from(path)
+        cut.model.generation_config = generation_config(path, cut.model.config)
+    return cut.engine
 
 
 def whole_model(request, strategy, device):

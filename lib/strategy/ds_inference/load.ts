@@ -1,23 +1,27 @@
 /**
- * How the weights of a DeepSpeed-Inference rank come to be where they are: `from_pretrained`, then `init_inference`
- * (deepspeed/inference/engine.py), which cuts the layers or replaces them by kernels and moves the rest.
+ * How the weights of a DeepSpeed-Inference rank come to be where they are. Where AutoTP cuts a model that has no values
+ * yet, each rank fills its share (load_cut.ts); else `from_pretrained` loads all of it and `init_inference`
+ * (deepspeed/inference/engine.py) cuts the layers or replaces them by kernels and moves the rest.
  */
 import type { DsInferenceSpec } from "../../language/pipeline.ts";
 import { Tape } from "../../trace/tape.ts";
 import { HOST, type TraceSink } from "../../trace/trace.ts";
 import { isMapped, MAX_FILE_BYTES } from "../mapped.ts";
 import type { StrategyContext } from "../strategy.ts";
+import { fillsShare, traceFilling } from "./load_cut.ts";
 import type { DsInferenceLayout, ShardedWeight } from "./place.ts";
 
 /** Parts into which DeepSpeed saves the layers of one rank (`num_partitions` of replace_module.py). */
 const SAVED_PARTITIONS = 8;
 
 /** Bytes that all ranks together read. */
-export function checkpointReadBytes(spec: DsInferenceSpec, layout: DsInferenceLayout): number {
-  const perRank = spec.checkpoint === "presharded"
-    ? sum(layout.weights, "bytes")
-    : layout.wholeBytes;
-  return perRank * layout.ranks;
+export function checkpointReadBytes(
+  spec: DsInferenceSpec,
+  context: StrategyContext,
+  layout: DsInferenceLayout,
+): number {
+  const readsShare = spec.checkpoint === "presharded" || fillsShare(spec, context, layout);
+  return (readsShare ? sum(layout.weights, "bytes") : layout.wholeBytes) * layout.ranks;
 }
 
 /** Writes the load phase of rank 0. */
@@ -31,6 +35,10 @@ export function traceLoad(
   const isCpu = context.hardware.device.type === "cpu";
   const device = new Tape(sink, 0);
   const host = new Tape(sink, HOST);
+  if (fillsShare(spec, context, layout)) {
+    traceFilling(spec, context, layout, device, host);
+    return;
+  }
   const byFile = spec.checkpoint === "presharded" ||
     spec.kernelInject && context.behaviours.has("kernel-injection-loads-by-file");
   if (byFile) {

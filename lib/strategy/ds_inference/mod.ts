@@ -5,6 +5,7 @@ import { mappedBytes } from "../mapped.ts";
 import { symmetricDevices } from "../start.ts";
 import { launchDsInference } from "./launch.ts";
 import { checkpointReadBytes } from "./load.ts";
+import { fillsShare } from "./load_cut.ts";
 import { placeDsInference } from "./place.ts";
 import { traceDsInference } from "./trace.ts";
 
@@ -13,12 +14,17 @@ export const dsInference: Strategy<DsInferenceSpec> = {
   place(spec, context) {
     const { value: layout, diagnostics } = placeDsInference(spec, context);
     if (layout === undefined) return { diagnostics };
+    const readsShare = fillsShare(spec, context, layout);
     const placement: Placement = {
       worldSize: layout.ranks,
       streams: 1,
       devices: symmetricDevices(layout.ranks, context),
-      checkpointReadBytes: checkpointReadBytes(spec, layout),
-      mappedBytes: mappedBytes(spec.dtype, context, layout.wholeBytes),
+      checkpointReadBytes: checkpointReadBytes(spec, context, layout),
+      readsShare,
+      // A share is filled from a mapping that is shared and read-only.
+      mappedBytes: readsShare
+        ? { loading: 0, generating: 0 }
+        : mappedBytes(spec.dtype, context, layout.wholeBytes),
       pinsWeights: false,
       // The fused kernels share one workspace, made at the first pass for its batch.
       servesOneCell: spec.kernelInject,

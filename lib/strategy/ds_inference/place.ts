@@ -26,6 +26,8 @@ export interface ShardedWeight {
   /** Index of its layer; undefined outside the layers. */
   readonly layer: number | undefined;
   readonly isMatrix: boolean;
+  /** Whether it is cut by its inputs: the columns of a matrix. */
+  readonly isRow: boolean;
 }
 
 export interface DsInferenceLayout {
@@ -130,6 +132,7 @@ function shardedWeights(
       isTied,
       layer: name.startsWith(`${family.blockName(layer)}.`) ? layer : undefined,
       isMatrix: parameter.shape.length > 1,
+      isRow: isCutHead || named.module.parallel === "row",
     };
   });
 }

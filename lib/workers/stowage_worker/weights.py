@@ -1,10 +1,11 @@
 """Seeded random weights: into the tensors of a model, or one by one for a file."""
 
 import hashlib
+from pathlib import Path
 
 import torch
 import transformers
-from transformers import AutoConfig, AutoModelForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM, GenerationConfig
 
 _RELEASE = tuple(int(part) for part in transformers.__version__.split(".")[:2])
 # Renamed in 4.56.
@@ -15,9 +16,19 @@ PIECE = 2**22
 
 
 def model_config(request):
-    """Hugging Face's config object of the request's model."""
+    """Hugging Face's config object of the request's model: that of its folder where it has one."""
+    path = request["model"]["path"]
+    if path is not None:
+        return AutoConfig.from_pretrained(path)
     values = dict(request["model"]["config"])
     return AutoConfig.for_model(values.pop("model_type"), **values)
+
+
+def generation_config(path, config):
+    """What `from_pretrained` would find beside the weights."""
+    if (Path(path) / "generation_config.json").exists():
+        return GenerationConfig.from_pretrained(path)
+    return GenerationConfig.from_model_config(config)
 
 
 def empty_model(request, strategy):
