@@ -17,7 +17,7 @@ from transformers import AutoModelForCausalLM  # noqa: E402
 from stowage_worker.tensor_parallel import CutModel  # noqa: E402
 from stowage_worker.weights import empty_model, fill_random  # noqa: E402
 
-SMALL = {"vocab_size": 512, "initializer_range": 0.2}
+SMALL = {"vocab_size": 512, "initializer_range": 0.4}
 LLAMA = {
     **SMALL,
     "hidden_size": 64,
@@ -27,7 +27,7 @@ LLAMA = {
     "num_key_value_heads": 2,
 }
 CONFIGS = {
-    "bloom": {**SMALL, "model_type": "bloom", "hidden_size": 64, "n_layer": 2, "n_head": 4},
+    "bloom": {**SMALL, "model_type": "bloom", "hidden_size": 128, "n_layer": 6, "n_head": 4},
     "llama": {**LLAMA, "model_type": "llama", "tie_word_embeddings": False},
     "llama-tied": {**LLAMA, "model_type": "llama", "tie_word_embeddings": True},
     "qwen2": {**LLAMA, "model_type": "qwen2", "tie_word_embeddings": False},
@@ -103,7 +103,7 @@ def main(folder):
     for name, config in CONFIGS.items():
         path = f"{folder}/{name}"
         if rank == 0:
-            whole(config).save_pretrained(path, max_shard_size="100KB")
+            whole(config).save_pretrained(path, max_shard_size="1MB")
         torch.distributed.barrier()
         loaded = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32)
         loaded = deepspeed.init_inference(loaded.eval(), **SETTINGS).module

@@ -41,16 +41,16 @@ function makeValues({ name, bytes, wholeBytes, isTied }: ShardedWeight, device: 
 }
 
 /**
- * From pages of a mapped file. A copy to a GPU makes one in host memory before, where the part is not in one piece or has
- * another dtype.
+ * From pages of a mapped file, but for a tied head. A copy to a GPU makes one in host memory before, where the part is not
+ * in one piece or has another dtype.
  */
 function copyToDevice(
-  { name, bytes, wholeBytes, isMatrix, isRow }: ShardedWeight,
+  { name, bytes, wholeBytes, isTied, isMatrix, isRow }: ShardedWeight,
   { dtype, checkpoint }: DsInferenceSpec,
   { checkpointDtype = dtype }: StrategyContext,
   host: Tape,
 ): void {
   const isInPieces = checkpoint === "unsharded" && isMatrix && isRow && bytes < wholeBytes;
-  if (!isInPieces && checkpointDtype === dtype) return;
+  if (isTied || !isInPieces && checkpointDtype === dtype) return;
   host.free(host.tensor(`${name} (copy)`, bytes, "weights"));
 }

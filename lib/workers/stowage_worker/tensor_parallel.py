@@ -48,25 +48,25 @@ class CutModel:
     def fill_random(self, seed: int) -> None:
         """The values that `weights.fill_random` would give the whole model: at most one whole tensor at a time."""
         std = getattr(self.model.config, "initializer_range", 0.02)
-        parameters = dict(self.model.named_parameters())
-        for name, parameter in parameters.items():
+
+        def make(name, parameter) -> None:
             source = self.sources[name]
             arguments = (self.kinds[source], std, seed)
             if self._runs[name] is None:
                 write_random(parameter.data, source, *arguments)
-                continue
-            if source != name and self._runs.get(source, ()) is None:
-                whole = parameters[source].data
             else:
-                shape = self.whole[name]
-                whole = random_tensor(source, shape, *arguments, parameter.dtype, self.device)
-            self._copy(name, parameter, whole)
+                shape, dtype = self.whole[name], parameter.dtype
+                whole = random_tensor(source, shape, *arguments, dtype, self.device)
+                self._copy(name, parameter, whole)
+
+        self._fill(make)
 
     def fill_from(self, folder) -> None:
         """From an unsharded checkpoint: rows are read where they are kept, columns with the pages around them."""
         checkpoint = Checkpoint(checkpoint_files(folder))
         prefix = f"{self.model.base_model_prefix}."
-        for name, parameter in self.model.named_parameters():
+
+        def read(name, parameter) -> None:
             source = self.sources[name]
             # Checkpoints may be of the model without its head, or with the head's own copy of a tied tensor.
             candidates = [source, name, source.removeprefix(prefix), prefix + source]
@@ -74,11 +74,24 @@ class CutModel:
             if found is None:
                 raise KeyError(f"the checkpoint has no tensor for {name}")
             tensor = checkpoint.tensor(found)
-            if tuple(tensor.shape) != self.whole[name]:
+            wanted = self.whole[name]
+            if tuple(tensor.shape) != wanted:
                 raise ValueError(
-                    f"{found} has the shape {list(tensor.shape)}, the model wants {list(self.whole[name])}"
+                    f"{found} has the shape {list(tensor.shape)}, the model wants {list(wanted)}"
                 )
             self._copy(name, parameter, tensor)
+
+        self._fill(read)
+
+    def _fill(self, fill) -> None:
+        """Fills each parameter; the part of a tied tensor that is here whole is taken from there."""
+        parameters = dict(self.model.named_parameters())
+        for name, parameter in parameters.items():
+            source = self.sources[name]
+            if source != name and self._runs.get(source, ()) is None:
+                self._copy(name, parameter, parameters[source].data)
+            else:
+                fill(name, parameter)
 
     def cut_of(self, name: str):
         """(dimension, [(start, stop), ...]) of what this rank keeps, or None where it keeps all."""

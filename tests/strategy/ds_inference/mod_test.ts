@@ -56,10 +56,13 @@ function hostWeights(...parameters: Parameters<typeof place>): number {
   return memory.peak(HOST, ["load"]).byCategory.weights;
 }
 
+/** The version before the first whose layers keep tensors on meta. */
+const CUTS_WHOLE = { deepspeed: "0.16.3" };
+
 Deno.test("mapped files take no memory of the host, files of another dtype the whole model", () => {
-  assert.equal(hostWeights(), 0);
+  assert.equal(hostWeights({}, { stack: CUTS_WHOLE }), 0);
   const context = {
-    ...strategyContext({ use: "ds-inference" }),
+    ...strategyContext({ use: "ds-inference", stack: CUTS_WHOLE }),
     checkpointDtype: "bfloat16",
   } as const;
   const { value } = dsInference.place(dsInferenceSpec(), context);
@@ -90,14 +93,49 @@ Deno.test("a pre-sharded checkpoint is read once by all ranks together, but for 
   assert.equal(hostWeights({ kernelInject: true, checkpoint: "presharded" }, context), 7193346048);
 });
 
-Deno.test("on a cpu device the whole model and the shards are in one memory", () => {
+function loadWeights(...parameters: Parameters<typeof place>): number {
   const memory = new PeakMemory(1);
-  place({}, { device: CPU }).trace(WORKLOAD, memory);
-  const { weights } = memory.peak(0, ["load"]).byCategory;
+  place(...parameters).trace(WORKLOAD, memory);
+  return memory.peak(0, ["load"]).byCategory.weights;
+}
+
+Deno.test("before a model could be cut empty, a cpu device held all of it beside the shards", () => {
+  const weights = loadWeights({}, { device: CPU, stack: CUTS_WHOLE });
   const layers = 4 * 12 * 64 * 64 * 2;
   const head = 1000 * 64 * 2;
   assert.ok(weights > WHOLE_BYTES + layers / 2 + head);
   assert.ok(weights < WHOLE_BYTES + layers / 2 * 1.05 + head);
+});
+
+Deno.test("a rank that fills its share holds no more than that and one tensor, wherever it comes from", () => {
+  const shape = catalogShape("bigscience/bloom");
+  const largest = 4 * 14336 ** 2 * 2;
+  for (const weights of ["on-device", "random"] as const) {
+    const context = { shape, deviceCount: 8, weights };
+    const placement = place({}, context);
+    const memory = new PeakMemory(1);
+    placement.trace(WORKLOAD, memory);
+    const share = memory.peak(0, ["decode"]).byCategory.weights;
+    assert.ok(share < WHOLE_176B / 8 * 1.2, `${share}`);
+    const onDevice = weights === "on-device";
+    assert.equal(loadWeights({}, context), onDevice ? share + largest : share);
+    // A matrix that is cut by its inputs is gathered on the host before it goes to the device.
+    assert.equal(hostWeights({}, context), onDevice ? 0 : largest / 8);
+    assert.deepEqual(placement.mappedBytes, { loading: 0, generating: 0 });
+  }
+});
+
+const WHOLE_176B = 2 * 176_247_271_424;
+
+Deno.test("files of another dtype are converted one tensor at a time", () => {
+  const context = {
+    ...strategyContext({ use: "ds-inference" }),
+    checkpointDtype: "bfloat16",
+  } as const;
+  const { value } = dsInference.place(dsInferenceSpec(), context);
+  const memory = new PeakMemory(1);
+  value?.trace(WORKLOAD, memory);
+  assert.equal(memory.peak(HOST, ["load"]).byCategory.weights, 1000 * 64 * 2);
 });
 
 Deno.test("the session starts one process per rank and has no configuration", () => {
