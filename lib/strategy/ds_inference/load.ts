@@ -88,8 +88,10 @@ function cutLayers(layout: DsInferenceLayout, device: Tape, whole: Map<string, n
   for (const { name, bytes, wholeBytes, isTied } of layout.weights) {
     const handle = whole.get(name);
     if (bytes === 0 || bytes === wholeBytes && !isTied) continue;
+    // LmHeadLinearAllreduce clones a tied head whole before it cuts it.
+    const source = isTied ? device.tensor(`${name} (clone)`, wholeBytes, "weights") : handle;
     device.tensor(name, bytes, "weights");
-    if (handle !== undefined) device.free(handle);
+    if (source !== undefined) device.free(source);
   }
 }
 

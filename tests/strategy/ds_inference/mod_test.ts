@@ -144,3 +144,15 @@ Deno.test("the session starts one process per rank and has no configuration", ()
   assert.ok(launch.argv.includes("{workers}/ds_inference_worker.py"));
   assert.equal(launch.deepspeedConfig, undefined);
 });
+
+Deno.test("on the device a tied head is cloned whole before it is cut", () => {
+  const recorder = new Recorder();
+  place({}, { deviceCount: 4, weights: "on-device" }).trace(
+    { ...WORKLOAD, newTokens: 1 },
+    recorder,
+  );
+  const clone = recorder.tensors().find(({ name }) => name === "lm_head.weight (clone)");
+  assert.equal(clone?.bytes, 1000 * 64 * 2);
+  const kept = recorder.tensors().find(({ name }) => name === "lm_head.weight");
+  assert.equal(kept?.bytes, 1000 * 64 * 2);
+});
