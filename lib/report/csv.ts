@@ -10,7 +10,11 @@ type Value = string | number | null | undefined;
  * a text that a spreadsheet would take for a formula.
  */
 export function renderCsv(headers: readonly string[], rows: readonly (readonly Value[])[]): string {
-  return [headers, ...rows].map((row) => `${row.map(field).join(",")}\n`).join("");
+  return [headers, ...rows].map(csvLine).join("");
+}
+
+function csvLine(row: readonly Value[]): string {
+  return `${row.map(field).join(",")}\n`;
 }
 
 /** What starts a formula in some spreadsheet; the full-width signs count as their narrow ones in some locales. */
@@ -112,8 +116,16 @@ export function planCsv(cells: readonly PlanCell[]): string {
 
 /** The cells of a run: the columns of the plan, then the measured ones. */
 export function resultsCsv(cells: readonly ReportedCell[]): string {
-  return fromColumns([...CELL_COLUMNS, ...PREDICTED_COLUMNS, ...MEASURED_COLUMNS], cells);
+  return fromColumns(RESULTS_COLUMNS, cells);
 }
+
+/** The lines of `resultsCsv`, made one by one: a run of ten thousand cells has megabytes of them. */
+export function* resultsCsvLines(cells: Iterable<ReportedCell>): Generator<string> {
+  yield csvLine(RESULTS_COLUMNS.map(([header]) => header));
+  for (const cell of cells) yield csvLine(RESULTS_COLUMNS.map(([, value]) => value(cell)));
+}
+
+const RESULTS_COLUMNS = [...CELL_COLUMNS, ...PREDICTED_COLUMNS, ...MEASURED_COLUMNS];
 
 function fromColumns<C>(columns: readonly ColumnOf<C>[], cells: readonly C[]): string {
   const rows = cells.map((cell) => columns.map(([, value]) => value(cell)));

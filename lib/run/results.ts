@@ -1,14 +1,15 @@
 /** `results.json` and its companions: the plan's cells with what was measured beside what was predicted. */
 import { join } from "node:path";
-import type { Plan } from "../plan/plan.ts";
+import type { Plan, PlanCell } from "../plan/plan.ts";
+import { resultsCsvLines } from "../report/csv.ts";
 import { renderResults } from "../report/render.ts";
 import type { ReportedCell, ReportedResults } from "../report/results_shape.ts";
 import type { FoundLimit } from "./find_limits.ts";
 import type { HostFacts } from "./host.ts";
 import type { CellOutcome } from "./outcome.ts";
 import type { SessionConditions } from "./journal_records.ts";
-import { writeJsonWhole } from "./json_file.ts";
-import { writeWhole } from "./run_folder.ts";
+import { LazyList, writeJsonWhole } from "./json_file.ts";
+import { writeLinesWhole, writeWhole } from "./run_folder.ts";
 
 /** What `run` returns and `results.json` holds. */
 export interface Results extends ReportedResults {
@@ -56,26 +57,39 @@ export function assembleResults(
   toRun: ReadonlySet<string>,
   run: RunFacts,
 ): Results {
-  const cells = plan.cells.map((cell): ReportedCell => {
-    const outcome = outcomes.get(cell.id);
-    if (outcome !== undefined) return { ...cell, ...outcome };
-    const none = { measurement: null, logPath: null };
-    return toRun.has(cell.id)
-      ? { ...cell, ...none, status: "interrupted", message: "the run ended before this cell did" }
-      : { ...cell, ...none, status: "skipped", message: cell.reason };
-  });
-  return { ...plan, run, cells };
+  return { ...plan, run, cells: plan.cells.map((cell) => reportedCell(cell, outcomes, toRun)) };
 }
 
-/** Writes `results.json` alone: the others can be made of it. Throws what the system throws. */
-export function writeResultsSoFar(results: Results): void {
-  writeJsonWhole(join(results.run.folder, "results.json"), results);
+function reportedCell(
+  cell: PlanCell,
+  outcomes: ReadonlyMap<string, RecordedOutcome>,
+  toRun: ReadonlySet<string>,
+): ReportedCell {
+  const outcome = outcomes.get(cell.id);
+  if (outcome !== undefined) return { ...cell, ...outcome };
+  const none = { measurement: null, logPath: null };
+  return toRun.has(cell.id)
+    ? { ...cell, ...none, status: "interrupted", message: "the run ended before this cell did" }
+    : { ...cell, ...none, status: "skipped", message: cell.reason };
+}
+
+/** Writes `results.json` alone, as `assembleResults` would give it, cell by cell. Throws what the system throws. */
+export function writeResultsSoFar(
+  plan: Plan,
+  outcomes: ReadonlyMap<string, RecordedOutcome>,
+  toRun: ReadonlySet<string>,
+  run: RunFacts,
+): void {
+  function* cells(): Generator<ReportedCell> {
+    for (const cell of plan.cells) yield reportedCell(cell, outcomes, toRun);
+  }
+  writeJsonWhole(join(run.folder, "results.json"), { ...plan, run, cells: new LazyList(cells) });
 }
 
 /** Writes `results.json`, `results.csv` and `results.md`. Throws what the system throws. */
 export function writeResults(results: Results): void {
   const { folder } = results.run;
-  writeResultsSoFar(results);
-  writeWhole(join(folder, "results.csv"), renderResults(results, "csv"));
+  writeJsonWhole(join(folder, "results.json"), results);
+  writeLinesWhole(join(folder, "results.csv"), resultsCsvLines(results.cells));
   writeWhole(join(folder, "results.md"), renderResults(results, "markdown"));
 }

@@ -28,6 +28,18 @@ export function writeWhole(path: string, text: string): void {
   replaceWhole(path, (temporary) => Deno.writeTextFileSync(temporary, text));
 }
 
+/** As `writeWhole`, for lines that are made while they are written. */
+export function writeLinesWhole(path: string, lines: Iterable<string>): void {
+  const encoder = new TextEncoder();
+  replaceWhole(path, (temporary) => {
+    using file = Deno.openSync(temporary, { write: true, create: true, truncate: true });
+    for (const line of lines) {
+      const bytes = encoder.encode(line);
+      for (let from = 0; from < bytes.length;) from += file.writeSync(bytes.subarray(from));
+    }
+  });
+}
+
 /** As `writeWhole`, for a file that `write` fills under the name that it is given. */
 export function replaceWhole(path: string, write: (temporary: string) => void): void {
   const temporary = `${path}.tmp`;

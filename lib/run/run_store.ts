@@ -158,7 +158,7 @@ export class RunStore {
   showResults(plan: Plan, toRun: ReadonlySet<string>, facts: RunFacts): void {
     const begun = performance.now();
     if (begun - this.#writtenMs < this.#writingMs / WRITING_SHARE) return;
-    this.#write(() => writeResultsSoFar(assembleResults(plan, this.#outcomes, toRun, facts)));
+    this.#write(() => writeResultsSoFar(plan, this.#outcomes, toRun, facts));
     this.#writtenMs = performance.now();
     this.#writingMs = this.#writtenMs - begun;
   }

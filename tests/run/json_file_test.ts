@@ -1,20 +1,53 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import fc from "fast-check";
-import { jsonPieces, writeJsonWhole } from "../../lib/run/json_file.ts";
+import { LazyList, writeJson, writeJsonWhole } from "../../lib/run/json_file.ts";
 
-Deno.test("the pieces are what JSON.stringify gives", () => {
+function textOf(object: object): string {
+  const decoder = new TextDecoder();
+  let text = "";
+  writeJson(object, (bytes) => text += decoder.decode(bytes, { stream: true }));
+  return text + decoder.decode();
+}
+
+Deno.test("what is written is what JSON.stringify gives", () => {
   fc.assert(
     fc.property(fc.dictionary(fc.string(), fc.jsonValue()), (object) => {
-      assert.equal([...jsonPieces(object)].join(""), `${JSON.stringify(object, null, 2)}\n`);
+      assert.equal(textOf(object), `${JSON.stringify(object, null, 2)}\n`);
     }),
     { seed: 5, numRuns: 500 },
   );
 });
 
 Deno.test("what is absent is left out, as JSON does", () => {
-  const object = { a: undefined, b: [], c: [1, { d: "x\ny" }], e: {} };
-  assert.equal([...jsonPieces(object)].join(""), `${JSON.stringify(object, null, 2)}\n`);
+  const object = {
+    a: undefined,
+    b: [],
+    c: [1, undefined, { d: "x\ny" }, NaN, -0, 1e21],
+    e: {},
+    ü: ["\ud800", "é\u2028🐳", '"\\'],
+  };
+  assert.equal(textOf(object), `${JSON.stringify(object, null, 2)}\n`);
+});
+
+Deno.test("texts and lists of any size go through a buffer of one size", () => {
+  const object = {
+    long: "é".repeat(100_000),
+    list: Array.from({ length: 9999 }, (_, index) => "ä".repeat(index % 50)),
+  };
+  assert.equal(textOf(object), `${JSON.stringify(object, null, 2)}\n`);
+});
+
+Deno.test("items of a lazy list are made while they are written", () => {
+  let made = 0;
+  function* items() {
+    for (; made < 3; made += 1) yield { made };
+  }
+  const text = textOf({ list: new LazyList(items), none: new LazyList(() => []) });
+  assert.deepEqual(JSON.parse(text), {
+    list: [{ made: 0 }, { made: 1 }, { made: 2 }],
+    none: [],
+  });
 });
 
 Deno.test("a file is written whole, or stays as it was", () => {
