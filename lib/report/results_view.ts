@@ -9,7 +9,7 @@ import {
   tokenAgreementText,
   tokenMismatches,
 } from "./agreement.ts";
-import { disturbances, spreadItem } from "./comparability.ts";
+import { disturbances, spreadItem, spreadOf } from "./comparability.ts";
 import { predictsOom } from "../plan/selection.ts";
 import { pivotCells, pivotTable } from "./pivot.ts";
 import type { PivotRow } from "./pivot.ts";
@@ -22,6 +22,22 @@ interface Quantity {
   readonly title: string;
   readonly measured: (cell: ReportedCell) => string | undefined;
   readonly predicted: (cell: ReportedCell) => string | undefined;
+  /** From the least to the most that was measured, where that is worth a line. */
+  readonly range?: (cell: ReportedCell) => string | undefined;
+}
+
+/** Cycles that differ by less than this part of their median make no line of their own. */
+const SHOWN_SPREAD = 0.05;
+
+function msPerTokenRange(cell: ReportedCell): string | undefined {
+  const { msPerTokenMin, msPerTokenMax } = cell.measurement?.time ?? {};
+  const spread = spreadOf(cell);
+  if (msPerTokenMin === undefined || msPerTokenMax === undefined || spread === null) {
+    return undefined;
+  }
+  return spread > SHOWN_SPREAD
+    ? `${formatNumber(msPerTokenMin)}-${formatNumber(msPerTokenMax)}`
+    : undefined;
 }
 
 const QUANTITIES: readonly Quantity[] = [
@@ -29,6 +45,7 @@ const QUANTITIES: readonly Quantity[] = [
     title: "ms per token, lower is better",
     measured: ({ measurement }) => formatted(measurement?.time?.msPerToken, formatNumber),
     predicted: ({ prediction }) => formatted(prediction.time?.msPerToken.mid, formatNumber),
+    range: msPerTokenRange,
   },
   {
     title: "Start to ready to generate, in seconds",
@@ -77,6 +94,7 @@ export function resultsFileDocument(results: ReportedResults): Block[] {
       kind: "list",
       items: [
         "ms per token is the wall time of one generate divided by batch size, new tokens and streams; with ds-zero every rank is a stream of its own.",
+        "It is that of the median of the timed generates; where they differ by more than 5% of it, min-max is that of the fastest and of the slowest.",
         "Start to ready to generate begins with the launch and contains the imports.",
         "Peak memory is sampled over loading and generating; on a GPU it contains the CUDA context, on a cpu device it is VmData.",
         "oom: the cell ran out of memory; below it stands whether that was predicted, with the predicted need in brackets.",
@@ -107,8 +125,11 @@ function quantityLines(
   row: PivotRow<ReportedCell>,
   quantity: Quantity,
 ): { label: string; text: (cell: ReportedCell) => string }[] {
+  const range = (cell: ReportedCell) => cell.status === "ok" ? quantity.range?.(cell) : undefined;
+  const spreads = [...row.cells.values()].some((cell) => range(cell) !== undefined);
   return [
     { label: row.label, text: (cell) => measuredText(cell, quantity) },
+    ...(spreads ? [{ label: "  min-max", text: (cell: ReportedCell) => range(cell) ?? "" }] : []),
     { label: "  predicted", text: (cell) => predictedText(cell, quantity) },
   ];
 }
@@ -125,7 +146,9 @@ function predictedText(cell: ReportedCell, quantity: Quantity): string {
   return quantity === QUANTITIES.at(-1) && value !== undefined ? `oom (${value})` : "oom";
 }
 
-function closingBlocks({ cells, hardware, run }: ReportedResults): Block[] {
+function closingBlocks(
+  { cells, hardware, run, execution, sessions }: ReportedResults,
+): Block[] {
   const agreement = oomAgreement(cells);
   const lines: ListItem[] = [{
     text: oomAgreementText(agreement),
@@ -138,6 +161,11 @@ function closingBlocks({ cells, hardware, run }: ReportedResults): Block[] {
   const spread = spreadItem(cells);
   if (spread !== undefined) lines.push(spread);
   lines.push(...statedItems(cells));
+  if (hardware.devices.kind === "cpu" && (execution?.sessions ?? 1) > 1 && sessions.length > 1) {
+    lines.push({
+      text: "sessions ran side by side on cpu devices: their times contain each other's work",
+    });
+  }
   const disturbed = disturbances(run?.conditions ?? [], hardware.devices.kind === "cpu");
   if (disturbed.length > 0) {
     lines.push({

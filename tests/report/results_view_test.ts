@@ -68,3 +68,27 @@ Deno.test("versions that ran are listed once", () => {
   const skipped = publishedGrid().map((planned) => reported(planned, { status: "skipped" }));
   assert.ok(!renderText(resultsFileDocument(results(skipped))).includes("Versions that ran"));
 });
+
+Deno.test("a row shows its range where timed cycles spread, and only there", () => {
+  const cells = [1, 8, 64].map((batchSize) => reported(cell({ use: "accelerate", batchSize })));
+  function timed(seconds: readonly number[], at: number) {
+    const each = cells[at];
+    const time = each?.measurement?.time;
+    assert.ok(each?.measurement && time);
+    const [min, max] = [Math.min(...seconds), Math.max(...seconds)];
+    const range = { msPerTokenMin: 10 * min, msPerTokenMax: 10 * max };
+    const spread = { ...time, ...range, generateSeconds: seconds };
+    return { ...each, measurement: { ...each.measurement, time: spread } };
+  }
+  const lines = (...shown: readonly ReportedCell[]) =>
+    renderText(resultsDocument(results(shown))).split("\n")
+      .filter((line) => line.includes("min-max"));
+  assert.deepEqual(lines(timed([1, 1.01], 0), timed([2, 2], 1)), []);
+  const [line = "", ...others] = lines(
+    timed([1, 1.01], 0),
+    timed([1, 1.2, 2], 1),
+    timed([3, 3], 2),
+  );
+  assert.deepEqual(others, []);
+  assert.match(line, /^  min-max +10\.0-20\.0$/);
+});
