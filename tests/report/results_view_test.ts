@@ -90,5 +90,5 @@ Deno.test("a row shows its range where timed cycles spread, and only there", () 
     timed([3, 3], 2),
   );
   assert.deepEqual(others, []);
-  assert.match(line, /^  min-max +10\.0-20\.0$/);
+  assert.match(line, /^ {2}min-max +10\.0-20\.0$/);
 });
