@@ -17,6 +17,7 @@ from stowage_worker.weights import (  # noqa: E402
     parameter_kinds,
     write_random,
 )
+from stowage_worker.zero_recovery import ZeroRecovery  # noqa: E402
 
 
 def load(session):
@@ -36,6 +37,7 @@ def load(session):
 
     engine = deepspeed.initialize(model=model, config=config)[0]
     session.kept_alive.append(engine)
+    session.recovery = ZeroRecovery(engine)
     return engine.module, device
 
 

@@ -178,7 +178,7 @@ def recover_or_leave(session, cell, failure) -> None:
         recovered=tries,
         **failure,
     )
-    if tries:
+    if tries and recovers(session):
         # Returns only when no collective of this rank is pending. Each rank says so, and the engine waits for all:
         # then every rank has taken part in the same collectives, and the next cell may start.
         synchronize()
@@ -195,11 +195,24 @@ def recover_or_leave(session, cell, failure) -> None:
 def survives_out_of_memory(session) -> bool:
     """Whether the library can go on after an allocation failed in the middle of a pass.
 
-    ZeRO is left with parameters that are gathered or on their way, and a workspace of fused kernels is made once.
+    ZeRO is left with parameters that are gathered or on their way, which its recovery lets go; a workspace of fused
+    kernels is made once.
     """
     if session.strategy["use"] == "ds-zero":
-        return False
+        return session.recovery is not None
     return not session.strategy.get("kernelInject", False)
+
+
+def recovers(session) -> bool:
+    """Lets the strategy put its library back in order; what it cannot is printed, and ends the process."""
+    if session.recovery is None:
+        return True
+    try:
+        session.recovery()
+        return True
+    except Exception:
+        traceback.print_exc()
+        return False
 
 
 def give_up(session, error, phase) -> None:

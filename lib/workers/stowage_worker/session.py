@@ -8,6 +8,7 @@ import argparse
 import json
 import os
 import resource
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,6 +31,8 @@ class Session:
     events: EventWriter
     memory: MemorySampler
     reader: ReadAhead | None = None
+    # Brings the library back to between two passes after one that failed; set by strategies that need it.
+    recovery: Callable[[], None] | None = None
     kept_alive: list = field(default_factory=list)
 
     @property
