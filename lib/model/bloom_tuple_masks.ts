@@ -57,7 +57,7 @@ function causalOfFloats(torch: Torch, query: number): number {
   const next = torch.elementwise("causal.next", query * 8, query * 8);
   const isAllowed = torch.elementwise("causal.is_allowed", square, 2 * query * 8);
   torch.kernel("masked_fill_", 4 * square);
-  torch.free(isAllowed, next);
+  torch.free(next, isAllowed);
   const cast = torch.cast(mask, "causal", square * torch.runtime.elementBytes, square * 4);
   torch.free(range);
   return cast;

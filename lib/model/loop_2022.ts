@@ -63,13 +63,19 @@ export class GreedySearch implements GenerationLoop {
   /** `prepare_inputs_for_generation`: positions from the mask; the inputs of the step before are let go. */
   #prepare(): void {
     const torch = this.#torch;
+    const { behaviours } = torch.runtime;
+    // BLOOM makes none from 4.22 on.
+    if (!this.#family.takesPositionIds && !behaviours.has("bloom-tokens-first-cache")) {
+      this.#letGo();
+      return;
+    }
     const bytes = this.#columnBytes(this.#tokens);
     const sum = torch.elementwise("position_ids.cumsum", bytes, bytes);
     const positions = torch.rebind(sum, "position_ids", bytes);
     const marked = torch.elementwise("position_ids.padding", this.#batch * this.#tokens, bytes);
     torch.free(marked);
     const keepsPositions = this.#family.takesPositionIds ||
-      torch.runtime.behaviours.has("bloom-fused-cache");
+      behaviours.has("bloom-fused-cache");
     // BLOOM of 4.21 makes positions and does not hand them on.
     if (!keepsPositions) torch.free(positions);
     this.#letGo();

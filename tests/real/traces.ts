@@ -51,12 +51,13 @@ export function traced(each: AllocationCase, transformers: string): Allocations 
   return { parameters, events: signedBytes(recorder, each.leastBytes) };
 }
 
-/** Without the caller's ids and mask, which are there before and after. */
+/** Of the generation alone, without the caller's ids and mask, which are there before and after. */
 export function signedBytes({ events }: Recorder, leastBytes: number): number[] {
   const sizes = new Map<number, number>();
   const callers = new Set<number>();
   const signed: number[] = [];
-  for (const event of events) {
+  const first = events.findIndex((event) => event.kind === "phase");
+  for (const event of events.slice(first)) {
     if (event.kind === "allocate") {
       if (callers.size < 2) {
         callers.add(event.handle);
