@@ -8,6 +8,7 @@ import {
   weightsMissing,
 } from "../diagnostics/messages/catalog.ts";
 import type { HfConfig, ModelSpec } from "../language/pipeline.ts";
+import { findShards } from "../shards/find.ts";
 import type { FileReader, FileStat } from "./files.ts";
 import { readJsonObject, reasonOf } from "./json_file.ts";
 import { findModel, modelUnknown } from "./model_facts.ts";
@@ -47,13 +48,18 @@ export function resolveModel(
   }
   const checkpoint = readCheckpoint(folder, files);
   if (checkpoint.value === undefined) return { diagnostics: checkpoint.diagnostics };
-  const { tensors } = checkpoint.value;
+  const { tensors, isShards } = checkpoint.value;
+  const shards = isShards === undefined
+    ? findShards(folder, checkpoint.value.weightFiles, files)
+    : { ranks: [isShards], manifests: [] };
   return {
     value: {
       ...model,
       weightsPath: folder,
       ...(tensors === undefined ? {} : { tensors }),
-      files: [...model.files, ...checkpoint.value.files],
+      ...(shards.ranks.length === 0 ? {} : { shardedFor: shards.ranks }),
+      ...(isShards === undefined ? {} : { isSharded: true }),
+      files: [...model.files, ...checkpoint.value.files, ...shards.manifests],
       weightFiles: checkpoint.value.weightFiles,
     },
     diagnostics: [...config.diagnostics, ...checkpoint.diagnostics],

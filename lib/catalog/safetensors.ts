@@ -36,6 +36,11 @@ const DTYPE_BITS: Readonly<Record<string, number>> = {
   C64: 64,
 };
 
+/** Bits of one element; 0 for a dtype that the format does not have. */
+export function dtypeBits(dtype: string): number {
+  return Object.hasOwn(DTYPE_BITS, dtype) ? DTYPE_BITS[dtype] ?? 0 : 0;
+}
+
 /** The tensors of a file, or in words why there are none. */
 export type HeaderResult =
   | { readonly tensors: readonly CheckpointTensor[] }
@@ -74,7 +79,7 @@ export function parseHeader(header: Uint8Array, dataBytes: number, file: string)
     const parsed = parseTensor(entry);
     if ("problem" in parsed) return { problem: `tensor ${JSON.stringify(name)} ${parsed.problem}` };
     const { dtype, shape, bytes, begin, end } = parsed;
-    tensors.push({ name, dtype, shape, bytes, file });
+    tensors.push({ name, dtype, shape, bytes, begin, file });
     ranges.push([begin, end]);
   }
   const gap = findGap(ranges, dataBytes);

@@ -45,6 +45,10 @@ export interface Model {
   readonly weights: "random" | "on-device" | "files";
   /** Absolute folder of the weight files. */
   readonly weightsPath?: string;
+  /** Numbers of ranks that the weights are cut for, beside being whole or instead. */
+  readonly shardedFor?: readonly number[];
+  /** Whether the folder has shards and no whole checkpoint. */
+  readonly isSharded?: boolean;
   /** Exact tensors, read from safetensors headers; absent when only the config is known. */
   readonly tensors?: readonly CheckpointTensor[];
   /** Files that were read, for the plan's list of inputs. */
@@ -67,6 +71,8 @@ export interface CheckpointTensor {
   readonly dtype: string;
   readonly shape: readonly number[];
   readonly bytes: number;
+  /** Its first byte, counted from the end of the header of its file. */
+  readonly begin: number;
   /** File name within the folder. */
   readonly file: string;
 }

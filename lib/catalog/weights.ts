@@ -2,9 +2,10 @@
 import { join } from "node:path";
 import type { Diagnostic, Outcome } from "../diagnostics/diagnostic.ts";
 import { brokenWeights, fileUnreadable, weightsMissing } from "../diagnostics/messages/catalog.ts";
+import { MANIFEST_NAME, readManifest } from "../shards/manifest.ts";
 import type { FileReader } from "./files.ts";
 import { readJsonObject, reasonOf } from "./json_file.ts";
-import { parseHeader, parseHeaderLength, PREFIX_BYTES } from "./safetensors.ts";
+import { dtypeBits, parseHeader, parseHeaderLength, PREFIX_BYTES } from "./safetensors.ts";
 import type { CheckpointTensor, WeightFile } from "./types.ts";
 
 const SINGLE_FILE = "model.safetensors";
@@ -17,6 +18,8 @@ const PLACE = { path: ["model", "weights"] };
 export interface Checkpoint {
   /** Absent where the weights are pickled: their sizes are not in a header. */
   readonly tensors?: readonly CheckpointTensor[];
+  /** Number of ranks, where the folder has shards instead of whole tensors; `tensors` are the whole ones all the same. */
+  readonly isShards?: number;
   /** Files that say which weights belong to the checkpoint. */
   readonly files: readonly string[];
   /** The weights themselves. */
@@ -44,6 +47,7 @@ export function readCheckpoint(folder: string, files: FileReader): Outcome<Check
     return { value: { tensors, files: [], weightFiles: [weightFile] }, diagnostics: [] };
   }
   if (names.includes(INDEX_FILE)) return readSharded(folder, files);
+  if (names.includes(MANIFEST_NAME)) return readShards(folder, files);
   const pickles = names.filter((name) => PICKLE_REGEXP.test(name));
   if (pickles.length > 0) {
     const weightFiles = pickles.map((name) => pickleFile(join(folder, name), files));
@@ -51,6 +55,32 @@ export function readCheckpoint(folder: string, files: FileReader): Outcome<Check
   }
   const reason = `none of ${SINGLE_FILE}, ${INDEX_FILE} and pytorch_model*.bin is there`;
   return failure(weightsMissing({ path: folder, reason }, PLACE));
+}
+
+/** The whole tensors that shards were cut from, as their manifest lists them. */
+function readShards(folder: string, files: FileReader): Outcome<Checkpoint> {
+  const path = join(folder, MANIFEST_NAME);
+  const manifest = readManifest(folder, files) ?? { problem: "it is not a file" };
+  if ("problem" in manifest) {
+    return failure(brokenWeights({ path, reason: manifest.problem }, PLACE));
+  }
+  for (const { name, bytes } of manifest.ranks.flat()) {
+    const found = files.stat(join(folder, name))?.bytes;
+    if (found === bytes) continue;
+    const reason = found === undefined ? "it is not there" : `it has ${found} bytes, not ${bytes}`;
+    return failure(brokenWeights({ path: join(folder, name), reason }, PLACE));
+  }
+  const tensors = Object.entries(manifest.tensors).map(([name, { dtype, shape }]) => {
+    const elements = shape.reduce((product, size) => product * size, 1);
+    return { name, dtype, shape, bytes: elements * dtypeBits(dtype) / 8, begin: 0, file: path };
+  });
+  const weightFiles = manifest.ranks.flat().map(({ name, bytes }) => ({
+    path: join(folder, name),
+    bytes,
+    headBytes: PREFIX_BYTES,
+  }));
+  const isShards = manifest.tensorParallel;
+  return { value: { tensors, isShards, files: [path], weightFiles }, diagnostics: [] };
 }
 
 function pickleFile(path: string, files: FileReader): WeightFile {

@@ -11,6 +11,7 @@ import { declarePlan } from "./declare/plan.ts";
 import { declareReport } from "./declare/report.ts";
 import { declareResume } from "./declare/resume.ts";
 import { declareRun } from "./declare/run.ts";
+import { declareShard } from "./declare/shard.ts";
 import { declareSchema } from "./declare/schema.ts";
 import { declareSuggest } from "./declare/suggest.ts";
 import { declareValidate } from "./declare/validate.ts";
@@ -27,6 +28,7 @@ const DECLARATIONS: readonly Declare[] = [
   declareSuggest,
   declareValidate,
   declareCalibrate,
+  declareShard,
   declareLs,
   declareSchema,
   declareDoctor,

@@ -170,7 +170,7 @@ export interface DsInferenceSpec extends StrategyCommon {
   readonly kernelInject: boolean;
   /** Tokens, prompt included, that the workspace of the fused kernels has room for. */
   readonly maxOutTokens?: number;
-  /** Whether each rank reads the whole checkpoint or a file of its own. */
+  /** Whether each rank takes its part of a whole checkpoint or reads a file of its own. */
   readonly checkpoint: "unsharded" | "presharded";
 }
 

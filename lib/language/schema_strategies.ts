@@ -30,7 +30,7 @@ const maxOutTokens = count().describe(
   "Tokens, prompt included, that the workspace of the fused kernels has room for.",
 );
 const checkpoint = choice("unsharded", "presharded").describe(
-  "Whether each rank reads the whole checkpoint or a file of its own.",
+  "Whether each rank takes its part of a whole checkpoint or reads a file of its own, which stowage shard writes.",
 );
 const offload = choice("none", "cpu", "nvme").describe("Where parameters live between layers.");
 const nvmePath = text().describe("Folder on a fast local disk, for offload: nvme.");

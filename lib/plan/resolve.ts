@@ -70,7 +70,10 @@ function olderThanTraced(
   return [olderForward({ modelType, version, since }, { path: ["stack"] })];
 }
 
-function shapeOf(model: Model): Outcome<Pick<Resolved, "family" | "shape" | "root">> {
+/** The family of a model, its sizes and its modules. */
+export function shapeOf(
+  model: Model,
+): Outcome<Pick<Resolved, "family" | "shape" | "root">> {
   const modelType = String(model.config["model_type"]);
   const family = findFamily(modelType);
   if (family === undefined) {
@@ -118,6 +121,13 @@ export function strategyContext(
     weights: model.weights,
     frozenWeights,
     ...checkpointDtype(model),
+    ...(model.weightsPath === undefined ? {} : {
+      shards: {
+        path: model.weightsPath,
+        ranks: model.shardedFor ?? [],
+        only: model.isSharded === true,
+      },
+    }),
     deviceCapacityBytes: least(hardware.device.memoryBytes, budget.deviceBytes),
     hostCapacityBytes: least(hardware.memoryBytes, budget.hostBytes),
   };

@@ -9,6 +9,7 @@ import { placeholdersIn } from "../strategy/script/words.ts";
 import { WORKERS_DIRECTORY } from "../workers/directory.ts";
 import { cacheDirectory } from "./cache.ts";
 import { prepareCheckpoint } from "./checkpoint.ts";
+import { prepareShards } from "./shards.ts";
 import { prepareEnvironment, type PythonEnvironment } from "./environment.ts";
 import { type Gpu, isCpu, missingHardware } from "./host.ts";
 import type { RunChoices } from "./run_choices.ts";
@@ -87,6 +88,10 @@ export async function prepareCheckpoints(
     });
     if (made.value === undefined) return { diagnostics: made.diagnostics };
     folders.set(dtype, made.value);
+    const loaded = cells.filter(({ strategy }) => strategy.dtype === dtype);
+    const options = { say, ...(signal === undefined ? {} : { signal }) };
+    const { diagnostics } = await prepareShards(plan, loaded, made.value, options);
+    if (diagnostics.length > 0) return { diagnostics };
   }
   return { value: folders, diagnostics: [] };
 }

@@ -11,27 +11,50 @@ export interface Cut {
   readonly grain: number;
 }
 
-/**
- * Elements of a parameter on the first of the tensor-parallel ranks, which has the most. DeepSpeed's AutoTP cuts a
- * column-parallel layer by its outputs, bias included, and a row-parallel one by its inputs, whose bias every rank keeps
- * (`deepspeed/module_inject/layers.py`). Attention is cut by heads, which the ranks divide.
- */
-export function tensorParallelElements(named: NamedParameter, { ranks, grain }: Cut): number {
-  const { name, module, parameter } = named;
-  const { shape } = parameter;
-  const isRow = module.parallel === "row";
-  if (module.parallel === undefined || isRow && parameter.name !== "weight") return elements(shape);
-  const size = shape[isRow ? 1 : 0] ?? 1;
-  const part = name.includes("mlp.") ? cutSize(size, { ranks, grain }) : size / ranks;
-  return elements(shape) / size * part;
+/** How a parameter is cut: rank r keeps `sizes[r]` rows (dimension 0) or columns (1), behind those of the ranks before. */
+export interface Parts {
+  readonly dimension: 0 | 1;
+  readonly sizes: readonly number[];
 }
 
-/** The part of the first rank: whole grains, one more than others where they do not come out even. */
-export function cutSize(size: number, { ranks, grain }: Cut): number {
-  if (size < grain) return Math.ceil(size / ranks);
-  const grains = Math.floor(size / grain);
-  // What is less than a grain goes to the last rank.
-  return ranks === 1 ? size : Math.ceil(grains / ranks) * grain;
+/**
+ * How DeepSpeed's AutoTP cuts a parameter; undefined where every rank keeps all of it. A column-parallel layer is cut by its
+ * outputs, bias included, and a row-parallel one by its inputs, whose bias every rank keeps
+ * (`deepspeed/module_inject/layers.py`). Attention is cut by heads, which the ranks divide; so is a fused projection that
+ * has query, key and value of a head side by side.
+ */
+export function tensorParallelParts(named: NamedParameter, cut: Cut): Parts | undefined {
+  const { name, module, parameter } = named;
+  const isRow = module.parallel === "row";
+  if (module.parallel === undefined || isRow && parameter.name !== "weight") return undefined;
+  const dimension = isRow ? 1 : 0;
+  const size = parameter.shape[dimension] ?? 1;
+  const { ranks } = cut;
+  const isEven = !name.includes("mlp.") && size % ranks === 0;
+  const sizes = isEven ? Array.from({ length: ranks }, () => size / ranks) : cutSizes(size, cut);
+  return { dimension, sizes };
+}
+
+/** Elements of a parameter on the tensor-parallel rank that has most of it. */
+export function tensorParallelElements(named: NamedParameter, cut: Cut): number {
+  return partElements(named.parameter.shape, tensorParallelParts(named, cut));
+}
+
+/** Elements of the largest part. */
+export function partElements(shape: readonly number[], parts: Parts | undefined): number {
+  const all = elements(shape);
+  return parts === undefined ? all : all / (shape[parts.dimension] ?? 1) * Math.max(...parts.sizes);
+}
+
+/** The parts of all ranks (`get_shard_size`): whole grains, the first ranks one more where they do not come out even. */
+export function cutSizes(size: number, { ranks, grain }: Cut): number[] {
+  const unit = size < grain ? 1 : grain;
+  const units = Math.floor(size / unit);
+  return Array.from({ length: ranks }, (_, rank) => {
+    const part = (Math.floor(units / ranks) + (rank < units % ranks ? 1 : 0)) * unit;
+    // What is less than a grain goes to the last rank.
+    return rank === ranks - 1 ? part + size % unit : part;
+  });
 }
 
 /** Elements of a parameter in one ZeRO-3 partition: an equal part, padded to whole elements. */

@@ -6,6 +6,7 @@ import { dsInference } from "./ds_inference/mod.ts";
 import { dsZero } from "./ds_zero/mod.ts";
 import { allocatorEnv } from "./launch_env.ts";
 import { graphImpossible } from "../diagnostics/messages/plan.ts";
+import { weightsAreShards } from "../diagnostics/messages/shards.ts";
 import { inRange } from "../catalog/version_range.ts";
 import type { Placement, Strategy, StrategyContext, StrategyLaunch } from "./strategy.ts";
 
@@ -17,6 +18,10 @@ const STRATEGIES: { [U in TracedSpec["use"]]: Strategy<Extract<TracedSpec, { use
 
 /** Sets a strategy up for a model on hardware. */
 export function placeStrategy(spec: TracedSpec, context: StrategyContext): Outcome<Placement> {
+  if (context.shards?.only && !(spec.use === "ds-inference" && spec.checkpoint === "presharded")) {
+    const path = [spec.use === "ds-inference" ? "checkpoint" : "use"];
+    return { diagnostics: [weightsAreShards({ use: spec.use }, { path })] };
+  }
   const outcome = (STRATEGIES[spec.use] as Strategy).place(spec, context);
   const obstacle = graphObstacle(spec, context, outcome.value);
   if (obstacle === undefined) return outcome;

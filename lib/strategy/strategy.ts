@@ -28,6 +28,12 @@ export interface StrategyContext {
   readonly weights: Model["weights"];
   /** Dtype of the files; absent where they are made in the strategy's own. */
   readonly checkpointDtype?: Dtype;
+  /** Set where the weights are files: the ranks that they are cut for, and whether they are that only. */
+  readonly shards?: {
+    readonly path: string;
+    readonly ranks: readonly number[];
+    readonly only: boolean;
+  };
   /** See `Runtime.frozenWeights`. */
   readonly frozenWeights?: boolean;
   /** Speed constants to use instead of those that ship for their kind of device. */

@@ -11,7 +11,7 @@ from transformers import AutoModelForCausalLM  # noqa: E402
 from stowage_worker.benchmark import limit_gpu, run_session  # noqa: E402
 from stowage_worker.checkpoint import checkpoint_files  # noqa: E402
 from stowage_worker.ranks import join_ranks  # noqa: E402
-from stowage_worker.tensor_parallel import CutModel, cuts_on_meta  # noqa: E402
+from stowage_worker.tensor_parallel import CutModel, cuts_on_meta, shards_folder  # noqa: E402
 from stowage_worker.weights import (  # noqa: E402
     empty_model,
     fill_random,
@@ -42,10 +42,16 @@ def load(session):
 
 def can_be_cut_empty(request, strategy) -> bool:
     """Whether the ranks can share a model that has no values yet: not where kernels take its values over."""
-    if session.world_size == 1 or strategy["kernelInject"] or not cuts_on_meta():
+    if strategy["kernelInject"] or not cuts_on_meta():
         return False
+    if reads_shards(request, strategy):
+        return True
     path = request["model"]["path"]
-    return path is None or len(checkpoint_files(path)) > 0
+    return session.world_size > 1 and (path is None or len(checkpoint_files(path)) > 0)
+
+
+def reads_shards(request, strategy) -> bool:
+    return strategy["checkpoint"] == "presharded" and request["model"]["weights"] != "on-device"
 
 
 def cut_model(request, strategy, settings, device):
@@ -54,6 +60,10 @@ def cut_model(request, strategy, settings, device):
     path = request["model"]["path"]
     if request["model"]["weights"] == "on-device":
         cut.fill_random(request["seed"])
+    elif reads_shards(request, strategy):
+        folder = shards_folder(path, session.world_size)
+        cut.fill_from_shards(folder, session.rank, session.world_size)
+        cut.model.generation_config = generation_config(folder, cut.model.config)
     else:
         cut.fill_from(path)
         cut.model.generation_config = generation_config(path, cut.model.config)

@@ -100,7 +100,7 @@ Deno.test("resolveModel() reads the tensors of real weights and lists what they 
     Deno.writeTextFileSync(join(folder, "config.json"), '{ "model_type": "bloom" }');
     Deno.writeFileSync(join(folder, "model.safetensors"), safetensorsFile([NORM]));
     const { value } = resolveModel(spec({ path: ".", weights: "files" }), folder, diskReader);
-    assert.deepEqual(value?.tensors, [{ ...NORM, file: "model.safetensors" }]);
+    assert.deepEqual(value?.tensors, [{ ...NORM, begin: 0, file: "model.safetensors" }]);
     assert.equal(value?.weightsPath?.replace(/\/$/, ""), folder);
     const apart = spec({ catalog: "bloom-560m", weights: "files", weightsPath: folder });
     assert.equal(resolveModel(apart, "/base", diskReader).value?.tensors?.length, 1);

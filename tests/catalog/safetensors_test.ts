@@ -46,9 +46,9 @@ Deno.test("parseHeader() gives name, dtype, shape and bytes of every tensor", ()
   }));
   assert.deepEqual(parseHeader(header, 28, "a.safetensors"), {
     tensors: [
-      { name: "weight", dtype: "BF16", shape: [3, 4], bytes: 24, file: "a.safetensors" },
-      { name: "scalar", dtype: "F32", shape: [], bytes: 4, file: "a.safetensors" },
-      { name: "empty", dtype: "I64", shape: [0, 7], bytes: 0, file: "a.safetensors" },
+      { name: "weight", dtype: "BF16", shape: [3, 4], bytes: 24, begin: 0, file: "a.safetensors" },
+      { name: "scalar", dtype: "F32", shape: [], bytes: 4, begin: 24, file: "a.safetensors" },
+      { name: "empty", dtype: "I64", shape: [0, 7], bytes: 0, begin: 28, file: "a.safetensors" },
     ],
   });
 });

@@ -226,4 +226,14 @@ export const samples: Samples = {
     predictedAs: { name: "mine", use: "accelerate" },
     planRunsCommands: { commands: ["python mine.py"] },
   },
+  shards: {
+    cannotShard: { path: "models/bloom", reason: "its weights are pickled, not safetensors" },
+    shardsExist: { folder: "models/bloom/tp-8", reason: "it has other files, such as a.txt" },
+    noRoomForShards: { folder: "models/bloom/tp-8", need: "375 GiB", free: "1.00 GiB" },
+    shardsFailed: { folder: "models/bloom/tp-8", reason: "No space left on device" },
+    shardsMissing: { ranks: 8, path: "models/bloom" },
+    weightsAreShards: { use: "accelerate" },
+    kernelsNeedWhole: {},
+    autoTpUnsupported: { reason: "DeepSpeed's AutoTP does not support gpt2" },
+  },
 };

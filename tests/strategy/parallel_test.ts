@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { strategyContext } from "./contexts.ts";
 import { container, layerNorm, linear, namedParameters } from "../../lib/model/module.ts";
 import {
-  cutSize,
+  cutSizes,
   tensorParallelElements,
   weightElementBytes,
   zeroPartitionElements,
@@ -32,11 +32,13 @@ Deno.test("a column layer is cut whole, a row layer but for its bias, the rest i
   );
 });
 
-Deno.test("sizes are cut in whole grains, and the first rank has one more where they are not even", () => {
-  const cut = (size: number, ranks: number, grain: number) => cutSize(size, { ranks, grain });
-  assert.deepEqual([cut(256, 2, 64), cut(96, 2, 64), cut(320, 4, 64)], [128, 64, 128]);
-  assert.deepEqual([cut(64, 2, 64), cut(50, 4, 64), cut(200, 1, 64)], [64, 13, 200]);
-  assert.equal(cut(96, 2, 1), 48);
+Deno.test("sizes are cut in whole grains, the first ranks having one more, the last what is less than one", () => {
+  const cut = (size: number, ranks: number, grain: number) => cutSizes(size, { ranks, grain });
+  assert.deepEqual([cut(256, 2, 64), cut(96, 2, 64)], [[128, 128], [64, 32]]);
+  assert.deepEqual(cut(320, 4, 64), [128, 64, 64, 64]);
+  assert.deepEqual(cut(416, 2, 64), [192, 224]);
+  assert.deepEqual([cut(64, 2, 64), cut(50, 4, 64)], [[64, 0], [13, 13, 12, 12]]);
+  assert.deepEqual([cut(200, 1, 64), cut(96, 2, 1)], [[200], [48, 48]]);
 });
 
 Deno.test("ZeRO cuts every parameter in equal parts of whole elements", () => {

@@ -30,6 +30,7 @@ export interface Flags {
   failOn?: "mismatch";
   calibration?: string;
   device?: boolean;
+  tensorParallel?: number;
 }
 
 /** Runs one command with what its words came to. @returns The exit code. */

@@ -13,3 +13,4 @@ export * as plan from "./plan.ts";
 export * as report from "./report.ts";
 export * as run from "./run.ts";
 export * as script from "./script.ts";
+export * as shards from "./shards.ts";

@@ -7,12 +7,18 @@ import {
   noKernelsFor,
   tooManyRanks,
 } from "../../diagnostics/messages/plan.ts";
+import {
+  autoTpUnsupported,
+  kernelsNeedWhole,
+  shardsMissing,
+} from "../../diagnostics/messages/shards.ts";
 import { inRange } from "../../catalog/version_range.ts";
 import type { DsInferenceSpec } from "../../language/pipeline.ts";
 import { namedParameters } from "../../model/module.ts";
 import { elements } from "../../trace/trace.ts";
-import { cutSize, tensorParallelElements, weightElementBytes } from "../parallel.ts";
+import { partElements, weightElementBytes } from "../parallel.ts";
 import { quantizationProblems } from "../quantization.ts";
+import { partsOf, TENSOR_PARALLEL_GRAIN } from "./parts.ts";
 import type { StrategyContext } from "../strategy.ts";
 
 /** One parameter of the model, and what a rank keeps of it. */
@@ -39,9 +45,6 @@ export interface DsInferenceLayout {
   /** Whether the head is cut by its inputs and its logits are summed. */
   readonly lmHeadSplit: boolean;
 }
-
-/** Default of `tp_grain_size` (deepspeed/inference/config.py). */
-const TENSOR_PARALLEL_GRAIN = 64;
 
 /** Cuts the weights for one rank; where they are not alike, for the one that holds most. */
 export function placeDsInference(
@@ -88,7 +91,11 @@ function problems(spec: DsInferenceSpec, context: StrategyContext, ranks: number
   if (shape.heads % ranks !== 0 || shape.kvHeads % ranks !== 0) {
     found.push(headsNotDivisible({ heads: shape.heads, ranks, available }, at));
   }
-  if (!spec.kernelInject) return found;
+  found.push(...shardProblems(spec, context, ranks));
+  if (!spec.kernelInject) {
+    const reason = ranks > 1 ? autoTpRefuses(modelTypeOf(context)) : undefined;
+    return reason === undefined ? found : [...found, autoTpUnsupported({ reason }, at)];
+  }
   if (hardware.device.type === "cpu") found.push(kernelInjectNeedsGpu({}, kernels));
   if (family.modelTypes.includes("bloom") && behaviours.has("kernel-injection-refuses-bloom")) {
     const version = stack.versions["transformers"] ?? "";
@@ -101,6 +108,26 @@ function problems(spec: DsInferenceSpec, context: StrategyContext, ranks: number
     found.push(noKernelsFor({ modelType, version }, kernels));
   }
   return found;
+}
+
+/** Model types of the catalog that AutoTP refuses (`AutoTP.supported`); in words, or undefined. */
+export function autoTpRefuses(modelType: string): string | undefined {
+  return modelType === "gpt2" ? "DeepSpeed's AutoTP does not support gpt2" : undefined;
+}
+
+/** What keeps each rank from reading a file of its own. */
+function shardProblems(
+  { checkpoint, kernelInject }: DsInferenceSpec,
+  { weights, shards, behaviours }: StrategyContext,
+  ranks: number,
+): Diagnostic[] {
+  if (checkpoint === "unsharded") return [];
+  const at = { path: ["checkpoint"] };
+  if (kernelInject) {
+    return behaviours.has("tensor-parallel-cut-empty") ? [kernelsNeedWhole({}, at)] : [];
+  }
+  if (weights !== "files" || shards?.ranks.includes(ranks)) return [];
+  return [shardsMissing({ ranks, path: shards?.path ?? "" }, at)];
 }
 
 function shardedWeights(
@@ -119,12 +146,8 @@ function shardedWeights(
     if (layer + 1 < shape.layers && name.startsWith(`${family.blockName(layer + 1)}.`)) layer += 1;
     const elementBytes = weightElementBytes(named, spec.dtype);
     const isTied = parameter.tiedTo !== undefined;
-    const isCutHead = name === "lm_head.weight" && lmHeadSplit;
-    const held = isCutHead
-      ? all / shape.hiddenSize * cutSize(shape.hiddenSize, cut)
-      : isTied
-      ? 0
-      : tensorParallelElements(named, cut);
+    const parts = partsOf(named, { ...cut, lmHeadSplit });
+    const held = isTied && parts === undefined ? 0 : partElements(parameter.shape, parts);
     return {
       name,
       wholeBytes: all * elementBytes,
@@ -132,7 +155,7 @@ function shardedWeights(
       isTied,
       layer: name.startsWith(`${family.blockName(layer)}.`) ? layer : undefined,
       isMatrix: parameter.shape.length > 1,
-      isRow: isCutHead || named.module.parallel === "row",
+      isRow: parts?.dimension === 1,
     };
   });
 }

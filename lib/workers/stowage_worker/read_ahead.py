@@ -75,11 +75,18 @@ def read_ahead(session):
     path = session.request["model"]["path"]
     if path is None or not session.on_gpu or session.local_rank != 0:
         return None
-    files = sorted(Path(path).glob("*.safetensors"))
+    files = sorted(weights_folder(session, Path(path)).glob("*.safetensors"))
     total = sum(file.stat().st_size for file in files)
     if total == 0 or total > LARGEST_SHARE_OF_MEMORY * available_bytes():
         return None
     return ReadAhead(files)
+
+
+def weights_folder(session, path: Path) -> Path:
+    """Ranks that have files of their own may have them in a folder below."""
+    own = path / f"tp-{session.world_size}"
+    presharded = session.strategy.get("checkpoint") == "presharded"
+    return own if presharded and own.is_dir() else path
 
 
 def available_bytes() -> int:

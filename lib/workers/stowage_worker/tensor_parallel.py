@@ -4,11 +4,17 @@ AutoTP can cut parameters on `meta`: that costs nothing and says which layers ar
 has its values needs the whole of it on every rank first.
 """
 
+import json
+from pathlib import Path
+
 import deepspeed
 import torch
 
 from .checkpoint import Checkpoint, checkpoint_files
 from .weights import parameter_kinds, random_tensor, write_random
+
+
+MANIFEST = "stowage-shards.json"
 
 
 def cuts_on_meta() -> bool:
@@ -83,6 +89,25 @@ class CutModel:
 
         self._fill(read)
 
+    def fill_from_shards(self, folder, rank: int, ranks: int) -> None:
+        """From the files that `stowage shard` cut for this rank, where they were cut as DeepSpeed cuts here."""
+        manifest = read_manifest(folder, ranks)
+        checkpoint = Checkpoint(folder / file["name"] for file in manifest["ranks"][rank])
+
+        def read(name, parameter) -> None:
+            entry = manifest["tensors"].get(self.sources[name])
+            if entry is None or self.sources[name] not in checkpoint:
+                raise KeyError(f"{folder} has no tensor for {name}")
+            if tuple(entry["shape"]) != self.whole[name]:
+                raise ValueError(
+                    f"{folder}: {name} is {entry['shape']}, the model wants {list(self.whole[name])}"
+                )
+            if kept_runs(entry, rank) != self._runs[name]:
+                raise ValueError(f"{folder}: {name} is cut otherwise than this DeepSpeed does")
+            parameter.data.copy_(checkpoint.tensor(self.sources[name]))
+
+        self._fill(read)
+
     def _fill(self, fill) -> None:
         """Fills each parameter; the part of a tied tensor that is here whole is taken from there."""
         parameters = dict(self.model.named_parameters())
@@ -125,6 +150,28 @@ class CutModel:
         if len(kept) != held[dimension]:
             raise RuntimeError(f"DeepSpeed keeps {list(held)} of {name}, but {len(kept)} positions")
         return dimension, runs_of(kept)
+
+
+def shards_folder(path, ranks: int) -> Path:
+    """The folder with shards for so many ranks: the weights themselves, or one below them."""
+    path = Path(path)
+    return path if (path / MANIFEST).exists() else path / f"tp-{ranks}"
+
+
+def read_manifest(folder, ranks: int) -> dict:
+    manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    if manifest["tensorParallel"] != ranks:
+        raise ValueError(f"{folder} is cut for {manifest['tensorParallel']} ranks, not {ranks}")
+    return manifest
+
+
+def kept_runs(entry: dict, rank: int):
+    """What the manifest says that a rank has of a tensor, as `CutModel.cut_of` says it."""
+    if entry["dimension"] is None:
+        return None
+    start = sum(entry["sizes"][:rank])
+    size = entry["sizes"][rank]
+    return entry["dimension"], [(start, start + size)] if size > 0 else []
 
 
 def runs_of(positions) -> list:
