@@ -73,7 +73,7 @@ export const kernelsNeedWhole: MessageKind<Record<never, never>> = message({
   explanation:
     "Injected kernels take the values of a model that has all of them. The pre-sharded checkpoints that DeepSpeed of 2022 " +
     "saved for its kernels can be predicted, not loaded.",
-  message: () => "checkpoint: presharded goes with tensor parallelism without injected kernels",
+  message: () => "Injected kernels cannot load a pre-sharded checkpoint",
   help: () => "Set kernelInject: false, or leave checkpoint out",
 });
 
