@@ -37,6 +37,8 @@ export interface MeasuredSet {
   /** What predicts the cells; its strategies and grid are not read. */
   readonly pipeline: Pipeline;
   readonly cells: readonly MeasuredCell[];
+  /** Of the workers that measured. */
+  readonly workersSha256?: string;
   /** Whether the weights asked for no gradients: see `Runtime.frozenWeights`. */
   readonly frozenWeights?: boolean;
 }

@@ -13,6 +13,7 @@ export function measuredOfResults(source: string, results: ReportedResults): Mea
     pipeline: pipelineOf(results),
     cells,
     frozenWeights: results.frozenWeights ?? false,
+    workersSha256: results.tool.workersSha256,
   };
 }
 

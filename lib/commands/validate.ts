@@ -5,6 +5,7 @@ import type { VerdictComparison } from "../accuracy/compare.ts";
 import type { MeasuredSet } from "../accuracy/measured.ts";
 import { type Accuracy, summarize } from "../accuracy/summary.ts";
 import type { Pipeline } from "../language/pipeline.ts";
+import { sha256 } from "../plan/hash.ts";
 import { predictCells } from "../plan/predict_cells.ts";
 import { accuracyDocument, type AccuracySource } from "../report/accuracy_view.ts";
 import { renderMarkdown, renderText } from "../report/document.ts";
@@ -14,6 +15,7 @@ import { readCalibration } from "./calibration_file.ts";
 import { planContext, type PlanSources } from "./make_plan.ts";
 import { putOut } from "./output.ts";
 import { EXIT, type OutputSettings } from "./settings.ts";
+import { readWorkerSources } from "./worker_sources.ts";
 
 /** Arguments of `validate`. */
 export interface ValidateSettings extends OutputSettings {
@@ -75,10 +77,12 @@ export function validateSets(
       verdicts.push(compareVerdict(source, measured, prediction));
     }
   }
+  const workers = sha256(readWorkerSources());
   const sources = sets.map((set) => ({
     source: set.source,
     subject: subject(set.pipeline, set.cells[0]?.cell.strategy.use ?? ""),
     cells: set.cells.length,
+    isOlder: set.workersSha256 !== undefined && set.workersSha256 !== workers,
     fitted: fittedTo(set.source),
   }));
   const accuracy = summarize(comparisons, verdicts);

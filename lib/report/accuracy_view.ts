@@ -11,6 +11,8 @@ export interface AccuracySource {
   /** Models, hardware and libraries, in words. */
   readonly subject: string;
   readonly cells: number;
+  /** Whether the workers that measured it have changed since. */
+  readonly isOlder: boolean;
   /** Constants that were fitted to it. */
   readonly fitted: readonly string[];
 }
@@ -56,11 +58,28 @@ export function accuracyDocument(
       },
     },
     ...confusionBlocks(accuracy),
+    ...olderBlocks(sources),
     ...fittedBlocks(sources),
     ...(problems.length === 0 ? [] : [
       { kind: "heading", text: "Not compared" } as const,
       { kind: "list", items: problems.map((text) => ({ text })) } as const,
     ]),
+  ];
+}
+
+/** What was measured otherwise than it would be now. */
+function olderBlocks(sources: readonly AccuracySource[]): Block[] {
+  const older = [...new Set(sources.filter(({ isOlder }) => isOlder).map(({ source }) => source))];
+  if (older.length === 0) return [];
+  return [
+    { kind: "heading", text: "Measured by workers that have changed since" },
+    {
+      kind: "paragraph",
+      text:
+        "Predictions follow the workers of this version, so that what these runs held while they loaded, and " +
+        "what of it lasted, may be told wrong.",
+    },
+    { kind: "list", items: older.map((text) => ({ text })) },
   ];
 }
 

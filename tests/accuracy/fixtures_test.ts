@@ -76,3 +76,9 @@ Deno.test("three models on a CPU: every verdict, peaks within 10 %, steps within
     );
   }
 });
+
+Deno.test("runs of workers that have changed since are told apart", () => {
+  const isOlder = (name: string) => validate(name).sources.map((source) => source.isOlder);
+  assert.deepEqual(isOlder("measurements/h100-llama-8b.json"), [true]);
+  assert.deepEqual(new Set(isOlder("h100_accelerate.jsonl")), new Set([false]));
+});
