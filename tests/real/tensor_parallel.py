@@ -14,6 +14,7 @@ import deepspeed  # noqa: E402
 import torch  # noqa: E402
 from transformers import AutoModelForCausalLM  # noqa: E402
 
+from stowage_worker.ranks import remove_names_of_shared_buffers  # noqa: E402
 from stowage_worker.tensor_parallel import CutModel  # noqa: E402
 from stowage_worker.weights import empty_model, fill_random  # noqa: E402
 
@@ -99,6 +100,7 @@ def tokens(model):
 
 def main(folder):
     deepspeed.init_distributed("gloo")
+    remove_names_of_shared_buffers()
     rank = torch.distributed.get_rank()
     for name, config in CONFIGS.items():
         path = f"{folder}/{name}"
