@@ -64,7 +64,9 @@ export function calibrationOfReport(
   date: string,
   context: PlanContext,
 ): CalibrationFile {
-  const versions = Object.entries(report.versions).map(([name, version]) => `${name} ${version}`);
+  const versions = Object.entries(packagesOf(report)).map(([name, version]) =>
+    `${name} ${version}`
+  );
   const source = `measured by stowage calibrate --device on ${date}: ${report.device}, ` +
     versions.join(", ");
   const { rates, costs } = report;
@@ -100,6 +102,12 @@ export function calibrationOfReport(
   };
 }
 
+/** Versions of what a stack is made of. */
+function packagesOf({ versions }: DeviceReport): Readonly<Record<string, string>> {
+  const { python: _, ...packages } = versions;
+  return packages;
+}
+
 /** The launcher of DeepSpeed imports what it needs twice, before the workers import it once more. */
 function importSeconds({ imports, launcherSeconds }: DeviceReport) {
   const all = Object.values(imports).reduce<number>((sum, seconds) => sum + (seconds ?? 0), 0);
@@ -113,14 +121,15 @@ function importSeconds({ imports, launcherSeconds }: DeviceReport) {
  * constant, because nothing else counts in a model so small.
  */
 function launchSeconds(
-  { steps, versions }: DeviceReport,
+  report: DeviceReport,
   device: Device,
   context: PlanContext,
 ): number | undefined {
-  const found = steps.flatMap(({ family, config, secondsPerStep }) => {
-    const at = (value: number) => stepSeconds(config, versions, device, value, context);
+  const packages = packagesOf(report);
+  const found = report.steps.flatMap(({ config, secondsPerStep }) => {
+    const at = (value: number) => stepSeconds(config, packages, device, value, context);
     const [low, high] = [at(1e-5), at(1e-4)];
-    if (low === undefined || high === undefined || family === "") return [];
+    if (low === undefined || high === undefined) return [];
     const perLaunch = (high - low) / 9e-5;
     return [1e-5 + (secondsPerStep - low) / perLaunch];
   }).filter((seconds) => seconds > 0);

@@ -35,6 +35,12 @@ export interface MemoryCalibration {
   readonly hostFurtherContextBytes: number;
   /** What that grows by when the kernels of a generation are loaded. */
   readonly hostKernelsBytes: number;
+  /** What more the kernels of rotary positions and gates take, */
+  readonly hostGatedKernelsBytes: number;
+  /** those of fused attention, */
+  readonly hostFusedAttentionBytes: number;
+  /** and Triton, which the captured step is made of. */
+  readonly hostGraphBytes: number;
   /** VmData of one rank after its imports, on a cpu device. */
   readonly cpuBaseBytes: ByStrategy;
   /** RssAnon at the same moment. */
@@ -85,6 +91,9 @@ export function memoryCalibration(stack: Stack): MemoryCalibration {
     hostPinnedContextBytes: memory.hostPinnedContextBytes.value,
     hostFurtherContextBytes: memory.hostFurtherContextBytes.value,
     hostKernelsBytes: memory.hostKernelsBytes.value,
+    hostGatedKernelsBytes: memory.hostGatedKernelsBytes.value,
+    hostFusedAttentionBytes: memory.hostFusedAttentionBytes.value,
+    hostGraphBytes: memory.hostGraphBytes.value,
     cpuBaseBytes: memory.cpuBaseBytes.values,
     cpuBaseResidentBytes: memory.cpuBaseResidentBytes.values,
   };

@@ -29,6 +29,12 @@ export interface SpeedConstants {
   readonly dotProductBytes: number;
   /** Least time that a kernel takes on the device. */
   readonly kernelSeconds: number;
+  /** What each kernel of a replayed graph takes beside its bytes and FLOPs. */
+  readonly replayedKernelSeconds: number;
+  /** Part of the data-sheet bandwidth that attention of a replayed step reaches, where each head has keys of its own, */
+  readonly replayedAttentionEfficiency: number;
+  /** and where several share them. */
+  readonly replayedGroupedAttentionEfficiency: number;
   /** Host time of one eager kernel. */
   readonly launchSeconds: number;
   /** Host time of one collective beside that of its kernel: Python above the communication library. */

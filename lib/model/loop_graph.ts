@@ -3,14 +3,13 @@
  * cache that is allocated whole beforehand; then one step is captured as a CUDA graph, and replayed. What is written
  * is a generation after the first: it finds the graph with its pool, which makes it the fullest.
  */
+import { GRAPH_POOL } from "../trace/trace.ts";
 import type { Execution, ForwardPass, KvCache, ModelFamily, ModelShape } from "./family.ts";
 import type { Generation } from "./generate.ts";
 import { type GenerationLoop, GreedyLoop } from "./loop.ts";
 import type { Torch } from "./torch.ts";
 
 const ID_BYTES = 8;
-/** A graph allocates from a pool of its own, whose cached blocks serve nothing else. */
-const GRAPH_POOL = 2;
 /** What a captured product takes for cuBLASLt beside the workspace of cuBLAS. */
 const CUBLASLT_WORKSPACE_BYTES = 2 ** 20;
 /** From the second layer on every layer finds the blocks of the one before. */
@@ -24,6 +23,8 @@ export class GraphLoop implements GenerationLoop {
   readonly #generation: Generation;
   readonly #prefill: GreedyLoop;
   readonly #kept: number[] = [];
+  /** Length of the cache. */
+  #maxTokens = 0;
 
   constructor(
     torch: Torch,
@@ -47,7 +48,8 @@ export class GraphLoop implements GenerationLoop {
     const { newTokens, tensorParallel } = this.#generation;
     const { layers, kvHeads, headDim } = this.#shape;
     const tokenBytes = kvHeads / tensorParallel * headDim * torch.runtime.elementBytes;
-    const layerBytes = batch * (promptTokens + newTokens) * tokenBytes;
+    this.#maxTokens = promptTokens + newTokens;
+    const layerBytes = batch * this.#maxTokens * tokenBytes;
     for (const part of ["key", "value"]) {
       for (let layer = 0; layer < layers; layer++) {
         this.#kept.push(torch.tensor(`h.${layer}.${part}`, layerBytes, "kv"));
@@ -94,10 +96,14 @@ export class GraphLoop implements GenerationLoop {
       const norm = row("norm", hiddenSize);
       const inputs = this.#projections().map((size) => row("query, key, value", size));
       // The stream of the capture has workspaces of its own; single rows go through kernels that need none.
-      if (layer === 0 && batch > 1 && cublasWorkspaceBytes > 0) {
-        this.#keep("cuBLAS workspace (graph)", cublasWorkspaceBytes, "workspace");
-        this.#keep("cuBLASLt workspace (graph)", CUBLASLT_WORKSPACE_BYTES, "workspace");
+      if (layer === 0 && cublasWorkspaceBytes > 0) {
+        const hasProducts = batch > 1 || !this.#attends();
+        if (hasProducts) this.#keep("cuBLAS workspace (graph)", cublasWorkspaceBytes, "workspace");
+        if (batch > 1) {
+          this.#keep("cuBLASLt workspace (graph)", CUBLASLT_WORKSPACE_BYTES, "workspace");
+        }
       }
+      if (!this.#attends()) torch.free(...this.#plainAttention(batch));
       const mixed = row("attention", this.#headElements());
       const middle = row("hidden", hiddenSize);
       const second = row("norm", hiddenSize);
@@ -132,6 +138,30 @@ export class GraphLoop implements GenerationLoop {
     return this.#isGated() ? [wide, wide, wide] : [wide];
   }
 
+  /** Whether the kernel serves the heads (`attends` of kernels.py). */
+  #attends(): boolean {
+    const { headDim } = this.#shape;
+    return headDim >= 32 && headDim <= 256 && Number.isInteger(Math.log2(headDim));
+  }
+
+  /** Tensors of `plain_attention` of operations.py at its fullest: scores over the whole cache, in float32 at last. */
+  #plainAttention(batch: number): number[] {
+    const torch = this.#torch;
+    const elements = batch * this.#scoresOfRow();
+    const { elementBytes } = torch.runtime;
+    return [
+      torch.tensor("scores", elements * elementBytes),
+      torch.tensor("scores with bias", elements * elementBytes),
+      torch.tensor("weights.float32", elements * 4),
+      torch.tensor("weights", elements * elementBytes),
+    ];
+  }
+
+  /** Scores of one sequence over the whole cache, whatever of it is filled. */
+  #scoresOfRow(): number {
+    return this.#headElements() / this.#shape.headDim * this.#maxTokens;
+  }
+
   #isGated(): boolean {
     return this.#family.graphStep === "gated";
   }
@@ -160,7 +190,7 @@ export class GraphLoop implements GenerationLoop {
     for (let layer = 0; layer < shape.layers; layer++) {
       rows("norm", 2 * hidden);
       for (const outputs of this.#projections()) product("query, key, value", hidden, outputs);
-      rows("attention", 2 * heads + 2 * narrow * (past + 1));
+      this.#replayAttention(batch, past, heads, narrow);
       product("dense", heads, hidden);
       this.#execution.allReduce(torch.device, batch * hidden * elementBytes);
       rows("norm", 2 * hidden);
@@ -178,5 +208,27 @@ export class GraphLoop implements GenerationLoop {
     product("logits", hidden, shape.vocabSize);
     rows("argmax", shape.vocabSize);
     for (const name of ["end_tokens", "token", "new_ids", "position", "written"]) rows(name, 1);
+  }
+
+  /** One kernel, or where there is none the operators over the whole cache. */
+  #replayAttention(batch: number, past: number, heads: number, narrow: number): void {
+    const torch = this.#torch;
+    const { elementBytes } = torch.runtime;
+    const replay = (name: string, bytes: number, flops = 0) =>
+      torch.replayed(name, bytes, flops, flops > 0 ? "attention" : "bytes");
+    if (this.#attends()) {
+      const read = 2 * heads + 2 * narrow * (past + 1);
+      return replay("attention", batch * read * elementBytes, 4 * batch * heads * (past + 1));
+    }
+    const scores = batch * this.#scoresOfRow();
+    const cache = batch * narrow * this.#maxTokens * elementBytes;
+    for (const name of ["key", "value"]) replay(name, 2 * batch * narrow * elementBytes);
+    replay("scores", cache + scores * elementBytes, 2 * scores * this.#shape.headDim);
+    for (const name of ["scale", "positions", "distance", "bias", "biased", "hidden", "masked"]) {
+      replay(name, 2 * scores * elementBytes);
+    }
+    replay("softmax", scores * (elementBytes + 4));
+    replay("weights", scores * (elementBytes + 4));
+    replay("attention", cache + scores * elementBytes, 2 * scores * this.#shape.headDim);
   }
 }

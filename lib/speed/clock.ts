@@ -105,15 +105,16 @@ export class Clock implements TraceSink {
     const memory = this.#memorySeconds(operation);
     const compute = operation.flops / this.#rates.flopsPerSecond;
     const links = this.#linkSeconds(operation);
-    const { kernelSeconds, collectiveSeconds, hostIsDevice } = this.#rates;
-    const { isCollective = false } = operation;
+    const { kernelSeconds, replayedKernelSeconds, collectiveSeconds, hostIsDevice } = this.#rates;
+    const { isCollective = false, isReplayed = false, launches } = operation;
     const isProduct = operation.kind === "product" && !hostIsDevice;
     const body = isProduct ? roundedCorner(memory, compute) : Math.max(memory, compute);
     return {
-      seconds: Math.max(body, links, operation.launches * kernelSeconds),
-      launchSeconds: operation.isReplayed
+      seconds: Math.max(body, links, launches * kernelSeconds) +
+        (isReplayed ? launches * replayedKernelSeconds : 0),
+      launchSeconds: isReplayed
         ? 0
-        : operation.launches * this.#launchSeconds + (isCollective ? collectiveSeconds : 0),
+        : launches * this.#launchSeconds + (isCollective ? collectiveSeconds : 0),
       bound: links >= memory && links >= compute
         ? "links"
         : memory >= compute
@@ -156,10 +157,18 @@ export class Clock implements TraceSink {
     ) / passes.length;
   }
 
-  #memorySeconds({ kind, flops, bytes }: Operation): number {
+  #memorySeconds({ kind, flops, bytes, isReplayed }: Operation): number {
     const { copyBytesPerSecond, weightBytesPerSecond, dotProductSeconds, headDim } = this.#rates;
     if (flops === 0 || kind === "bytes") return bytes / copyBytesPerSecond;
     if (kind !== "attention") return bytes / weightBytesPerSecond;
+    if (isReplayed) {
+      const { replayedAttentionBytesPerSecond, replayedGroupedAttentionBytesPerSecond } =
+        this.#rates;
+      return bytes /
+        (flops < MATRIX_VECTOR_INTENSITY * bytes
+          ? replayedAttentionBytesPerSecond
+          : replayedGroupedAttentionBytesPerSecond);
+    }
     const seconds = bytes / copyBytesPerSecond;
     // With several query tokens tiles of keys are used again, and tensor cores do the work.
     const isMatrixVector = flops < MATRIX_VECTOR_INTENSITY * bytes;

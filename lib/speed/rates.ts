@@ -12,6 +12,11 @@ export interface Rates {
   readonly dotProductSeconds: number;
   /** Elements of the vectors that attention multiplies. */
   readonly headDim: number;
+  /** Keys and values that attention of a replayed step reads: of heads with their own, and of heads that share. */
+  readonly replayedAttentionBytesPerSecond: number;
+  readonly replayedGroupedAttentionBytesPerSecond: number;
+  /** What each kernel of a replayed graph takes beside its work. */
+  readonly replayedKernelSeconds: number;
   /** Least time of a kernel on the device. */
   readonly kernelSeconds: number;
   /** Whether the host computes itself, so that nothing runs ahead of anything. */
@@ -64,6 +69,9 @@ export function ratesOf(
     copyBytesPerSecond: bandwidth * facts.copyEfficiency,
     weightBytesPerSecond: bandwidth * facts.weightReadEfficiency / slower,
     flopsPerSecond: flops * facts.flopsEfficiency / slower,
+    replayedAttentionBytesPerSecond: bandwidth * facts.replayedAttentionEfficiency,
+    replayedGroupedAttentionBytesPerSecond: bandwidth * facts.replayedGroupedAttentionEfficiency,
+    replayedKernelSeconds: facts.replayedKernelSeconds,
     dotProductSeconds: facts.dotProductBytes / bandwidth,
     headDim,
     hostIsDevice: device.type === "cpu",

@@ -75,20 +75,21 @@ function communicationBytes(
 
 /** Writes what the first generation loads beside a GPU: into the host, and for a captured graph into the device. */
 export function traceFirstGeneration(
-  { decode }: Pick<TracedSpec, "decode">,
+  { decode, attention }: Pick<TracedSpec, "decode" | "attention">,
   context: StrategyContext,
   sink: TraceSink,
 ): void {
   if (context.hardware.device.type === "cpu") return;
-  const { hostKernelsBytes, graphBytes } = memoryCalibration(context.stack);
-  sink.allocate({
-    device: HOST,
-    name: "kernels and handles",
-    category: "context",
-    bytes: hostKernelsBytes,
-  });
+  const facts = memoryCalibration(context.stack);
+  const keep = (device: number, name: string, bytes: number) =>
+    sink.allocate({ device, name, category: "context", bytes });
+  const kernels = facts.hostKernelsBytes +
+    (context.family.graphStep === "gated" ? facts.hostGatedKernelsBytes : 0) +
+    (attention === "sdpa" ? facts.hostFusedAttentionBytes : 0);
+  keep(HOST, "kernels and handles", kernels);
   if (decode !== "graph") return;
-  sink.allocate({ device: 0, name: "captured graph", category: "context", bytes: graphBytes });
+  keep(HOST, "Triton", facts.hostGraphBytes);
+  keep(0, "captured graph", facts.graphBytes);
 }
 
 /** One device per rank, all told by the trace of rank 0. */

@@ -19,6 +19,9 @@ export type Category =
   | "context"
   | "communication";
 
+/** Stands for the stream of tensors in the pool of a captured graph: its blocks are never returned. */
+export const GRAPH_POOL = 2;
+
 export interface Tensor {
   /** Device index, or `HOST`. */
   readonly device: number;

@@ -18,7 +18,7 @@ const REPORT: DeviceReport = deviceReportSchema.parse({
   formatVersion: "1.0",
   device: "NVIDIA A100-SXM4-80GB",
   devices: 2,
-  versions: VERSIONS,
+  versions: { python: "3.12.3", ...VERSIONS },
   imports: { torch: 4, transformers: 8, accelerate: 0.5, deepspeed: 1 },
   launcherSeconds: 3,
   rates: {

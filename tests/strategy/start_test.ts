@@ -53,12 +53,13 @@ Deno.test("a cpu device is the interpreter itself", () => {
 
 Deno.test("the first generation loads kernels into the host beside a GPU", () => {
   const recorder = new Recorder();
-  traceFirstGeneration({ decode: "eager" }, strategyContext({ device: CPU }), recorder);
+  const eager = { decode: "eager", attention: "eager" } as const;
+  traceFirstGeneration(eager, strategyContext({ device: CPU }), recorder);
   assert.equal(recorder.tensors().length, 0);
-  traceFirstGeneration({ decode: "eager" }, strategyContext(), recorder);
+  traceFirstGeneration(eager, strategyContext(), recorder);
   assert.deepEqual(recorder.tensors().map(({ device }) => device), [HOST]);
-  traceFirstGeneration({ decode: "graph" }, strategyContext(), recorder);
-  assert.deepEqual(recorder.tensors().map(({ device }) => device), [HOST, HOST, 0]);
+  traceFirstGeneration({ ...eager, decode: "graph" }, strategyContext(), recorder);
+  assert.deepEqual(recorder.tensors().map(({ device }) => device), [HOST, HOST, HOST, 0]);
 });
 
 Deno.test("the context of torch 1 is larger than that of torch 2", () => {

@@ -9,6 +9,7 @@
 import { ALLOCATED, Blocks, FREE, NONE, PENDING } from "./blocks.ts";
 import { ExpandableSegments } from "./expandable.ts";
 import { FreeList } from "./free_list.ts";
+import { GRAPH_POOL } from "../../trace/trace.ts";
 import { collectGarbage } from "./garbage.ts";
 import {
   type AllocatorOptions,
@@ -159,6 +160,8 @@ export class CachingAllocator {
   emptyCache(): void {
     this.synchronize();
     for (const pool of this.pools) {
+      // A graph that may be replayed owns its pool.
+      if (pool.index >> 1 === GRAPH_POOL) continue;
       if (this.#expandable !== undefined) this.#expandable.unmap(pool);
       else {
         pool.free.dropWhere((block) => {
