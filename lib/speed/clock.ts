@@ -112,7 +112,8 @@ export class Clock implements TraceSink {
     return {
       seconds: Math.max(body, links, launches * kernelSeconds) +
         (isReplayed ? launches * replayedKernelSeconds : 0),
-      launchSeconds: isReplayed
+      // Collectives of a replayed step are captured with it.
+      launchSeconds: isReplayed || this.#launchSeconds === 0
         ? 0
         : launches * this.#launchSeconds + (isCollective ? collectiveSeconds : 0),
       bound: links >= memory && links >= compute
