@@ -1,6 +1,7 @@
 /** The passes of a program as the allocators of its devices see them. */
 import type { Program, ProgramPass } from "../trace/program.ts";
 import { ALLOCATE, FREE_EARLIER, KIND_BITS, KIND_MASK, RUN } from "../trace/recording.ts";
+import { sameNumbers } from "../trace/sizes.ts";
 import type { Phase } from "../trace/trace.ts";
 import { NONE } from "./allocator/blocks.ts";
 import { isOutside } from "./peak.ts";
@@ -119,10 +120,4 @@ export function samePasses(left: PassesOfDevice, right: PassesOfDevice): boolean
       sameNumbers(pass.events, other.events) && sameNumbers(pass.sizeOf, other.sizeOf) &&
       sameNumbers(pass.streamOf, other.streamOf) && sameNumbers(pass.earlier, other.earlier);
   });
-}
-
-function sameNumbers(left: Int32Array, right: Int32Array): boolean {
-  if (left.length !== right.length) return false;
-  for (let i = 0; i < left.length; i++) if (left[i] !== right[i]) return false;
-  return true;
 }

@@ -35,6 +35,7 @@ export class ProgramSums {
   /** By pass, the repeated one last, then by device. */
   readonly #events: readonly ReadonlyMap<number, Events>[];
   readonly #standing: readonly LiveTensor[];
+  readonly #known = new Map<string, Peaks>();
 
   /** @returns undefined where tensors of repeated steps pile up. */
   static of(program: Program): ProgramSums | undefined {
@@ -51,8 +52,19 @@ export class ProgramSums {
     this.#events = passes.map((_, index) => eventsOf(program, index));
   }
 
-  /** @param roundTo See `PeakMemory`. */
+  /**
+   * A batch that was asked for before is not added up again.
+   *
+   * @param roundTo See `PeakMemory`.
+   */
   run(batch: number, roundTo: number): Peaks {
+    const key = `${batch} ${roundTo}`;
+    let known = this.#known.get(key);
+    if (known === undefined) this.#known.set(key, known = this.#addUp(batch, roundTo));
+    return known;
+  }
+
+  #addUp(batch: number, roundTo: number): Peaks {
     const { passes, sizes, repeated, decodeSteps } = this.program;
     const valuesAt = (step: number) => {
       const values = new Float64Array(sizes.length);

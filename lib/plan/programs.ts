@@ -24,10 +24,24 @@ export function programOf(placement: Placement, workload: Workload): Compiled {
   const key = `${promptTokens} ${newTokens} ${batchSize === 1}`;
   if (!known.has(key)) {
     const program = Program.compile(placement, lengths, batchSize);
-    known.set(key, program && withViews(program));
+    known.set(key, program && shared(program));
   }
   return known.get(key) ??
     withViews(Program.record(placement, lengths, batchSize));
+}
+
+/** What interpreters were asked of programs that are still in use: two that are equal share it. */
+const DISTINCT = new Set<WeakRef<Compiled>>();
+
+function shared(program: Program): Compiled {
+  for (const reference of DISTINCT) {
+    const other = reference.deref();
+    if (other === undefined) DISTINCT.delete(reference);
+    else if (other.program.equals(program)) return other;
+  }
+  const compiled = withViews(program);
+  DISTINCT.add(new WeakRef(compiled));
+  return compiled;
 }
 
 function withViews(program: Program): Compiled {

@@ -19,7 +19,7 @@ import {
   sameEvents,
   sameTensors,
 } from "./recording.ts";
-import { Sizes } from "./sizes.ts";
+import { sameNumbers, Sizes } from "./sizes.ts";
 import type { Operation, Tensor, TraceSink } from "./trace.ts";
 
 /** Decode steps that are recorded: two that may be unlike the others, and two of which each later one is a copy. */
@@ -107,6 +107,24 @@ export class Program {
     return new Program(lengths.newTokens, sizes, passes, undefined);
   }
 
+  /**
+   * Whether both write the same trace for every batch, names included: what an interpreter finds in one is then true
+   * of the other. Placements that differ in what a trace does not show (the allocator, one of two dtypes of 16 bits)
+   * have such programs.
+   */
+  equals(other: Program): boolean {
+    const mine = this.#allPasses;
+    const theirs = other.#allPasses;
+    return this.newTokens === other.newTokens && mine.length === theirs.length &&
+      (this.repeated === undefined) === (other.repeated === undefined) &&
+      this.sizes.equals(other.sizes) &&
+      mine.every((pass, index) => samePass(pass, theirs[index] as ProgramPass));
+  }
+
+  get #allPasses(): readonly ProgramPass[] {
+    return this.repeated === undefined ? this.passes : [...this.passes, this.repeated];
+  }
+
   /** Number of decode steps. */
   get decodeSteps(): number {
     return this.newTokens - 1;
@@ -142,6 +160,11 @@ export class Program {
         pass.terms.every((term, i) => isNear(term, values[mine.termOf[i] as number] as number));
     });
   }
+}
+
+function samePass(left: ProgramPass, right: ProgramPass): boolean {
+  return left.step === right.step && sameNumbers(left.sizeOf, right.sizeOf) &&
+    sameNumbers(left.termOf, right.termOf) && sameEvents(left, right);
 }
 
 /** FLOPs of a very large batch are beyond exact integers. */

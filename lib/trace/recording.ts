@@ -1,4 +1,5 @@
 /** A trace as columns: what a sink was told, pass by pass, to be compared and fitted. */
+import { sameNumbers } from "./sizes.ts";
 import type { Operation, Phase, Tensor, TraceSink } from "./trace.ts";
 
 /** What an event of a pass is; its number is an index into the columns that the comment names. */
@@ -95,8 +96,13 @@ export class Recording implements TraceSink {
   }
 }
 
+/** A pass without its numbers. */
+type Events = Pick<RecordedPass, "phase" | "tensors" | "earlier" | "operations"> & {
+  readonly events: ArrayLike<number>;
+};
+
 /** Whether two passes do the same to tensors that may have other sizes. */
-export function sameEvents(left: RecordedPass, right: RecordedPass): boolean {
+export function sameEvents(left: Events, right: Events): boolean {
   return sameNumbers(left.events, right.events) && sameTensors(left, right) &&
     left.earlier.every((tensor, index) => {
       const other = right.earlier[index];
@@ -106,12 +112,13 @@ export function sameEvents(left: RecordedPass, right: RecordedPass): boolean {
       const other = right.operations[index];
       return operation.device === other?.device && operation.name === other.name &&
         operation.kind === other.kind && operation.launches === other.launches &&
-        operation.link === other.link;
+        operation.link === other.link && operation.isReplayed === other.isReplayed &&
+        operation.isCollective === other.isCollective;
     });
 }
 
 /** Whether two passes allocate the same tensors in the same order, sizes aside. */
-export function sameTensors(left: RecordedPass, right: RecordedPass): boolean {
+export function sameTensors(left: Events, right: Events): boolean {
   return left.phase === right.phase && left.tensors.length === right.tensors.length &&
     left.tensors.every((tensor, index) => {
       const other = right.tensors[index];
@@ -119,8 +126,4 @@ export function sameTensors(left: RecordedPass, right: RecordedPass): boolean {
         tensor.category === other.category && tensor.outside === other.outside &&
         tensor.stream === other.stream;
     });
-}
-
-function sameNumbers(left: readonly number[], right: readonly number[]): boolean {
-  return left.length === right.length && left.every((value, index) => value === right[index]);
 }

@@ -27,6 +27,13 @@ export class Sizes {
     return this.#constant.length;
   }
 
+  /** Whether two are the same functions in the same order. */
+  equals(other: Sizes): boolean {
+    return sameNumbers(this.#constant, other.#constant) &&
+      sameNumbers(this.#perSequence, other.#perSequence) &&
+      sameNumbers(this.#perStep, other.#perStep) && sameNumbers(this.#perBoth, other.#perBoth);
+  }
+
   /** Index of the size that has these values at the two batches, whatever the step. */
   inBatch(value: number, more: number): number {
     const lines = inner(this.#lines, value);
@@ -89,6 +96,13 @@ export class Sizes {
     this.#perBoth.push(terms[3]);
     return index;
   }
+}
+
+/** Whether two columns have the same numbers. */
+export function sameNumbers(left: ArrayLike<number>, right: ArrayLike<number>): boolean {
+  if (left.length !== right.length) return false;
+  for (let i = 0; i < left.length; i++) if (left[i] !== right[i]) return false;
+  return true;
 }
 
 function inner<V>(outer: Map<number, Map<number, V>>, key: number): Map<number, V> {
