@@ -50,6 +50,17 @@ Deno.test("tiny.yaml runs three strategies and proves its out-of-memory", async 
         assert.ok(ratio > 0.9 && ratio < 1.1, `${id}: measured ${ratio} of the prediction`);
       }
     });
+    await t.step("no shared memory is left behind", () => {
+      const ports = ["ds-inference", "ds-zero"].map((session) => {
+        const script = join(path, "sessions", session, "attempt-1", "launch.sh");
+        return /'--master_port' '(\d+)'/.exec(Deno.readTextFileSync(script))?.[1];
+      });
+      const names = [...Deno.readDirSync("/dev/shm")].map(({ name }) => name);
+      for (const port of ports) {
+        assert.ok(port !== undefined);
+        assert.deepEqual(names.filter((name) => name.includes(`_${port}_`)), []);
+      }
+    });
     await t.step("the tables are on stdout and in the folder", () => {
       for (const title of ["ms per token", "Start to ready", "Peak memory", "all 12 cells agree"]) {
         assert.ok(stdout.includes(title), title);
