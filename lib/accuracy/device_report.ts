@@ -57,7 +57,10 @@ const ZERO_PART = { pinned: 0.59, pageable: 0.89 } as const;
 /** Prompt, new tokens and batch of the step that was measured. */
 const STEP = { batchSize: 1, promptTokens: 8, newTokens: 40 } as const;
 
-/** The constants of that host's devices, each with where and when it was measured. */
+/**
+ * The constants of that host's devices, each with where and when it was measured. What a kernel takes at least stays: that
+ * of the report does next to nothing, the smallest of a model are norms, which take longer.
+ */
 export function calibrationOfReport(
   report: DeviceReport,
   device: Device,
@@ -69,7 +72,7 @@ export function calibrationOfReport(
   );
   const source = `measured by stowage calibrate --device on ${date}: ${report.device}, ` +
     versions.join(", ");
-  const { rates, costs } = report;
+  const { rates } = report;
   const bandwidth = device.bandwidthBytesPerSecond;
   const flops = device.flops.bfloat16 ?? device.flops.float16;
   const measuredFlops = rates.flops["bfloat16"] ?? rates.flops["float16"];
@@ -80,7 +83,6 @@ export function calibrationOfReport(
     flopsEfficiency: flops === undefined || measuredFlops === undefined
       ? undefined
       : measuredFlops / flops,
-    kernelSeconds: costs.kernelSeconds,
     launchSeconds: launchSeconds(report, device, context),
     pinnedLinkEfficiency: ZERO_PART.pinned * rates.hostToDevicePinnedBytesPerSecond /
       device.hostLinkBytesPerSecond,
