@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { FileReader } from "../catalog/files.ts";
 import type { WeightFile } from "../catalog/types.ts";
 import { hashJson, sha256 } from "../plan/hash.ts";
-import { readManifest } from "./manifest.ts";
+import { hasFiles, readManifest } from "./manifest.ts";
 
 /** Folder of the shards for `ranks` ranks beside the weights that they are cut from; workers look for it there. */
 export function shardsFolder(weights: string, ranks: number): string {
@@ -12,7 +12,7 @@ export function shardsFolder(weights: string, ranks: number): string {
 
 const NAME_REGEXP = /^tp-[1-9]\d{0,3}$/;
 
-/** Manifests below a folder of weights that were made from the files that are there now. */
+/** Manifests below a folder of weights that were made from the files that are there now, and whose own files are there. */
 export function findShards(
   weights: string,
   weightFiles: readonly WeightFile[],
@@ -24,7 +24,8 @@ export function findShards(
   const fitting = names.filter((name) => {
     const manifest = readManifest(join(weights, name), files);
     return manifest !== undefined && !("problem" in manifest) &&
-      manifest.source.sha256 === source && name === `tp-${manifest.tensorParallel}`;
+      manifest.source.sha256 === source && name === `tp-${manifest.tensorParallel}` &&
+      hasFiles(join(weights, name), manifest, files);
   });
   return {
     ranks: fitting.map((name) => Number(name.slice("tp-".length))),

@@ -50,6 +50,11 @@ export function readManifest(
   return "problem" in read ? read : parseManifest(read.object);
 }
 
+/** Whether a folder has the files that its manifest lists, in their sizes. */
+export function hasFiles(folder: string, { ranks }: ShardManifest, files: FileReader): boolean {
+  return ranks.flat().every(({ name, bytes }) => files.stat(join(folder, name))?.bytes === bytes);
+}
+
 /** Checks what a JSON file holds. */
 export function parseManifest(value: unknown): ShardManifest | { readonly problem: string } {
   const parsed = manifestSchema.safeParse(value);

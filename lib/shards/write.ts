@@ -10,7 +10,7 @@ import { formatBytes } from "../report/bytes.ts";
 import { freeDiskBytes } from "../run/cache.ts";
 import { copyGroup, type SourceFile } from "./copy.ts";
 import type { ShardGroup } from "./layout.ts";
-import { MANIFEST_NAME, parseManifest, type ShardManifest } from "./manifest.ts";
+import { hasFiles, MANIFEST_NAME, parseManifest, type ShardManifest } from "./manifest.ts";
 
 /** What to write, and where. */
 export interface ShardJob {
@@ -38,7 +38,7 @@ const BEGUN_NAME = `${MANIFEST_NAME}.part`;
 const BESIDE_REGEXP = /^(?!.*index\.json$).*\.(json|txt|model)$/;
 const MAX_BESIDE_BYTES = 64 * 2 ** 20;
 
-/** Writes what is missing; a folder that has its manifest is complete and is left alone. */
+/** Writes what is missing: files of another size than they should have are, whatever the manifest says. */
 export async function writeShards(job: ShardJob): Promise<Outcome<ShardsWritten>> {
   const { out, groups, manifest } = job;
   const files = groups.flatMap((group) => group.files);
@@ -59,6 +59,8 @@ export async function writeShards(job: ShardJob): Promise<Outcome<ShardsWritten>
       return { diagnostics: [noRoomForShards({ folder: out, ...sizes })] };
     }
     Deno.mkdirSync(out, { recursive: true });
+    // Who finds the manifest finds all files: it goes before the first of them is mended.
+    removeIfThere(join(out, MANIFEST_NAME));
     Deno.writeTextFileSync(join(out, BEGUN_NAME), text);
     copyBeside(job);
     await writeGroups(job);
@@ -78,7 +80,10 @@ function whatIsThere({ out, groups, manifest }: ShardJob): true | string | undef
   const names = diskReader.list(out);
   for (const name of [MANIFEST_NAME, BEGUN_NAME]) {
     if (!names.includes(name)) continue;
-    if (isSame(join(out, name), manifest)) return name === MANIFEST_NAME || undefined;
+    if (isSame(join(out, name), manifest)) {
+      const isComplete = name === MANIFEST_NAME && hasFiles(out, manifest, diskReader);
+      return isComplete || undefined;
+    }
     return "it has shards of another checkpoint, or for another number of ranks";
   }
   const own = new Set(groups.flatMap((group) => group.files.map(({ name }) => name)));
@@ -153,6 +158,10 @@ async function writeGroup(
     for (const target of targets) target.close();
   }
   for (const path of paths) Deno.renameSync(`${path}.part`, path);
+}
+
+function removeIfThere(path: string): void {
+  if (diskReader.stat(path) !== null) Deno.removeSync(path);
 }
 
 function bytesOf({ header, dataBytes }: ShardGroup["files"][number]): number {
