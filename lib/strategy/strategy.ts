@@ -68,7 +68,7 @@ export interface Placement {
   /** Inputs that can be served at once: the world size for ds-zero, else 1. */
   readonly streams: number;
   readonly devices: readonly PlacedDevice[];
-  /** Bytes that all ranks together read from the checkpoint. */
+  /** Bytes that all ranks together read from the checkpoint: none where weights are made on the devices. */
   readonly checkpointReadBytes: number;
   /** Whether each rank reads its share of each tensor, rather than whole tensors that it cuts. */
   readonly readsShare?: boolean;

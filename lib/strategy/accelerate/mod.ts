@@ -16,7 +16,7 @@ export const accelerate: Strategy<AccelerateSpec> = {
       worldSize: 1,
       streams: 1,
       devices: usedDevices(context).map((index) => ({ index, node: 0, traced: index })),
-      checkpointReadBytes: wholeBytes,
+      checkpointReadBytes: context.weights === "on-device" ? 0 : wholeBytes,
       mappedBytes: mappedBytes(spec.dtype, context, wholeBytes),
       pinsWeights: false,
       bringsWeights: layout.mainDevice >= 0 &&

@@ -20,6 +20,7 @@ export function checkpointReadBytes(
   context: StrategyContext,
   layout: DsInferenceLayout,
 ): number {
+  if (context.weights === "on-device") return 0;
   const readsShare = spec.checkpoint === "presharded" || fillsShare(spec, context, layout);
   return (readsShare ? sum(layout.weights, "bytes") : layout.wholeBytes) * layout.ranks;
 }

@@ -23,7 +23,10 @@ export const dsZero: Strategy<DsZeroSpec> = {
       worldSize: layout.ranks,
       streams: layout.ranks,
       devices: symmetricDevices(layout.ranks, context),
-      checkpointReadBytes: layout.wholeBytes * layout.ranks,
+      // What is made on a device and then kept by the host crosses at about the rate of reading.
+      checkpointReadBytes: context.weights === "on-device" && spec.offload === "none"
+        ? 0
+        : layout.wholeBytes * layout.ranks,
       mappedBytes: mappedBytes(spec.dtype, context, layout.wholeBytes),
       pinsWeights: spec.offload === "cpu" && spec.pinMemory,
       ...doubt(context, layout.ranks),
