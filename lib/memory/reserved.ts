@@ -6,11 +6,12 @@
  * memory does not cut short what is told of the others.
  */
 import { MAX_AGE, type Program } from "../trace/program.ts";
-import { ALLOCATE, FREE_OWN, KIND_BITS, KIND_MASK } from "../trace/recording.ts";
 import type { Phase } from "../trace/trace.ts";
 import { CachingAllocator } from "./allocator/allocator.ts";
-import { NONE } from "./allocator/blocks.ts";
 import { type DevicePass, devicePasses, type PassesOfDevice, samePasses } from "./device_passes.ts";
+import { findPeriod, type Period } from "./period.ts";
+import { playEvents } from "./play.ts";
+import { canStandStill, playPeriod } from "./still_pools.ts";
 import { type AllocatorOptions, roundedUnits, UNIT_BYTES } from "./allocator/rules.ts";
 
 /** What a device's allocator says of a generation. */
@@ -44,6 +45,7 @@ export class DeviceReplay {
   readonly #program: Program;
   readonly #passes: readonly DevicePass[];
   readonly #repeated: DevicePass | undefined;
+  readonly #periods: ReadonlyMap<DevicePass, Period | undefined>;
   readonly #known = new Map<string, Reserved>();
 
   private constructor(program: Program, passes: PassesOfDevice) {
@@ -51,6 +53,7 @@ export class DeviceReplay {
     const fixed = program.passes.length;
     this.#passes = passes.slice(0, fixed);
     this.#repeated = passes[fixed];
+    this.#periods = new Map(passes.map((pass) => [pass, findPeriod(pass)]));
   }
 
   /** By device; devices whose allocators are asked for the same share one. */
@@ -80,8 +83,12 @@ export class DeviceReplay {
     return known;
   }
 
-  /** @param allocator A new or a reset one. */
-  run(batch: number, allocator: CachingAllocator): Reserved {
+  /**
+   * @param allocator A new or a reset one.
+   * @param plainly Event by event, without the shortcut of pools that stand still.
+   */
+  run(batch: number, allocator: CachingAllocator, plainly = false): Reserved {
+    const periods = this.#periods;
     const { sizes, decodeSteps, firstRepeated } = this.#program;
     const values = new Float64Array(sizes.length);
     const units = new Int32Array(sizes.length);
@@ -111,7 +118,12 @@ export class DeviceReplay {
         ? reused(blocks, pass.sizeOf.length)
         : new Int32Array(pass.sizeOf.length);
       blocks.push(own);
-      if (playPass(pass, units, own, blocks, allocator)) return true;
+      const playing = { pass, allocator, units, own, columns: blocks };
+      const period = periods.get(pass);
+      const isServed = plainly || period === undefined || !canStandStill(allocator, period)
+        ? playEvents(playing, 0, pass.events.length)
+        : playPeriod(playing, period);
+      if (isServed) return true;
       failure = {
         phase: pass.phase,
         step,
@@ -143,39 +155,4 @@ export class DeviceReplay {
 function reused(blocks: Int32Array[], length: number): Int32Array {
   const old = blocks[blocks.length - 1 - MAX_AGE] as Int32Array;
   return old.length === length ? old : new Int32Array(length);
-}
-
-/** @returns Whether all requests were served. */
-function playPass(
-  { events, sizeOf, streamOf, earlier }: DevicePass,
-  units: Int32Array,
-  own: Int32Array,
-  blocks: readonly Int32Array[],
-  allocator: CachingAllocator,
-): boolean {
-  const last = blocks.length - 1;
-  for (let i = 0; i < events.length; i++) {
-    const event = events[i] as number;
-    const index = event >> KIND_BITS;
-    const kind = event & KIND_MASK;
-    if (kind === ALLOCATE) {
-      const size = units[sizeOf[index] as number] as number;
-      if (size === 0) {
-        own[index] = NONE;
-        continue;
-      }
-      const block = allocator.mallocUnits(size, streamOf[index] as number);
-      if (block === NONE) return false;
-      own[index] = block;
-      continue;
-    }
-    let block = NONE;
-    if (kind === FREE_OWN) block = own[index] as number;
-    else {
-      const column = blocks[last - (earlier[2 * index] as number)] as Int32Array;
-      block = column[earlier[2 * index + 1] as number] as number;
-    }
-    if (block !== NONE) allocator.free(block);
-  }
-  return true;
 }

@@ -1,16 +1,14 @@
 /**
  * PyTorch's CUDA caching allocator of one device, rule by rule. It is exact in what it counts (allocated, reserved,
- * retries, running out of memory) given the order of the addresses that the driver hands out, which decides between
- * cached blocks of one size. That order is modelled as it was observed on an H100 with CUDA 13 (driver addresses of
- * a recorded generation, `fixtures/h100_bloom_560m_allocations.json`): large segments get falling addresses; of the
- * small pool the first segment lies highest, and the later ones, which the driver puts into gaps between large
- * ones, rise below it. Pools share no blocks, so nothing else of addresses matters.
+ * retries, running out of memory) given the order of the addresses that the driver hands out (see `addresses.ts`).
  */
+import { SegmentAddresses } from "./addresses.ts";
 import { ALLOCATED, Blocks, FREE, NONE, PENDING } from "./blocks.ts";
 import { ExpandableSegments } from "./expandable.ts";
-import { FreeList } from "./free_list.ts";
 import { GRAPH_POOL } from "../../trace/trace.ts";
 import { collectGarbage } from "./garbage.ts";
+import { releaseOversize } from "./oversize.ts";
+import { makePool, type Pool } from "./pool.ts";
 import {
   type AllocatorOptions,
   LARGE_SEGMENT_UNITS,
@@ -20,20 +18,6 @@ import {
   SMALL_UNITS,
   UNIT_BYTES,
 } from "./rules.ts";
-
-/** Above every address that a later small segment can get. */
-const FIRST_SMALL_ADDRESS = 2 ** 40;
-
-/** Cached blocks of one stream and one class of sizes. */
-export interface Pool {
-  readonly index: number;
-  readonly small: boolean;
-  readonly free: FreeList;
-  /** A cached block is split when it has at least this many units more than the request. */
-  readonly splitFrom: number;
-  /** Searches so far, for the age of cached blocks. */
-  searches: number;
-}
 
 export class CachingAllocator {
   readonly blocks = new Blocks();
@@ -59,8 +43,7 @@ export class CachingAllocator {
   #pending: number[] = [];
   /** Place in the free list of the block that `#makeRoom` made. */
   #made = 0;
-  #nextSmallAddress = FIRST_SMALL_ADDRESS;
-  #nextLargeAddress = 0;
+  readonly #addresses = new SegmentAddresses();
 
   constructor(options: AllocatorOptions = {}) {
     this.deviceUnits = unitsWithin(options.deviceBytes);
@@ -103,20 +86,24 @@ export class CachingAllocator {
 
   /** `malloc` of a size that was rounded already. */
   mallocUnits(units: number, stream = 0): number {
-    const { blocks } = this;
     const pool = this.pool(2 * stream + (units <= SMALL_UNITS ? 0 : 1));
-    const { free } = pool;
-    let index = this.#find(pool, units);
+    let index = this.find(pool, units);
     if (index === NONE) {
       if (!this.#makeRoom(pool, units)) return NONE;
       // A segment made for the request joins the free list for a moment, so that there is one way to take a block.
       index = this.#made;
     }
+    return this.take(pool, index, units);
+  }
+
+  /** Takes the first `units` of the cached block at a place that `find` gave. */
+  take({ free, splitFrom, searches }: Pool, index: number, units: number): number {
+    const { blocks } = this;
     let block = free.at(index);
     const remaining = (blocks.size[block] as number) - units;
-    if (remaining >= pool.splitFrom && units < this.maxSplitUnits) {
+    if (remaining >= splitFrom && units < this.maxSplitUnits) {
       block = blocks.splitFront(block, units, ALLOCATED);
-      if (this.garbageThreshold > 0) blocks.cachedAt[free.at(index)] = pool.searches;
+      if (this.garbageThreshold > 0) blocks.cachedAt[free.at(index)] = searches;
       free.shrink(index);
       this.allocatedUnits += units;
     } else {
@@ -189,22 +176,13 @@ export class CachingAllocator {
       this.peakAllocatedUnits =
         0;
     this.retries = this.deviceAllocations = this.failedUnits = 0;
-    this.#nextSmallAddress = FIRST_SMALL_ADDRESS;
-    this.#nextLargeAddress = 0;
+    this.#addresses.clear();
   }
 
-  /** The pool of an index; even ones are small pools, the two of a stream beside each other. */
+  /** The pool of an index; see `makePool`. */
   pool(index: number): Pool {
     while (this.pools.length <= index) {
-      const next = this.pools.length;
-      const small = next % 2 === 0;
-      this.pools.push({
-        index: next,
-        small,
-        free: new FreeList(this.blocks),
-        splitFrom: small || this.#expandable !== undefined ? 1 : SMALL_UNITS + 1,
-        searches: 0,
-      });
+      this.pools.push(makePool(this.pools.length, this.blocks, this.#expandable !== undefined));
     }
     return this.pools[index] as Pool;
   }
@@ -234,6 +212,14 @@ export class CachingAllocator {
     } else free.insert(block);
   }
 
+  /** Whether a request that no cached block serves is sure to get memory without anything being returned for it. */
+  canGrow(units: number): boolean {
+    const segment = segmentUnits(units);
+    // Pages of expandable segments may end up to one beyond.
+    return this.reservedUnits + segment <= this.allowedUnits &&
+      this.hasRoom(segment + LARGE_SEGMENT_UNITS);
+  }
+
   /** Whether the driver and the cap have room for so many units more. */
   hasRoom(units: number): boolean {
     return this.reservedUnits + units <= this.deviceUnits;
@@ -258,7 +244,7 @@ export class CachingAllocator {
   }
 
   /** `get_free_block`: place of the best fit, or `NONE`. */
-  #find(pool: Pool, units: number): number {
+  find(pool: Pool, units: number): number {
     const { free } = pool;
     if (this.garbageThreshold > 0) pool.searches++;
     let index = free.lowerBound(units);
@@ -275,7 +261,7 @@ export class CachingAllocator {
     if (this.garbageThreshold > 0) collectGarbage(this);
     const segment = segmentUnits(units);
     if (this.#allocate(pool, units, segment)) return true;
-    if (this.#releaseOversize(pool, units) && this.#allocate(pool, units, segment)) return true;
+    if (releaseOversize(this, pool, units) && this.#allocate(pool, units, segment)) return true;
     this.emptyCache();
     this.retries++;
     if (this.#allocate(pool, units, segment)) return true;
@@ -294,37 +280,16 @@ export class CachingAllocator {
       return true;
     }
     if (!this.hasRoom(segment)) return false;
-    const block = this.blocks.add(this.#address(pool, segment), segment, pool.index, FREE);
+    const block = this.blocks.add(
+      this.#addresses.next(pool.small, segment),
+      segment,
+      pool.index,
+      FREE,
+    );
     pool.free.insert(block);
     this.#made = pool.free.indexOf(block);
     this.addReserved(segment);
     return true;
-  }
-
-  /** Where the driver puts a segment; see the top of this file. */
-  #address({ small }: Pool, units: number): number {
-    if (!small) return this.#nextLargeAddress -= units;
-    const address = this.#nextSmallAddress;
-    this.#nextSmallAddress = address === FIRST_SMALL_ADDRESS ? 0 : address + units;
-    return address;
-  }
-
-  /** `release_available_cached_blocks`: with a split limit, oversize blocks are returned before all others. */
-  #releaseOversize({ free }: Pool, units: number): boolean {
-    const oversize = this.maxSplitUnits;
-    if (oversize === MAX_UNITS) return false;
-    const wanted = Math.max(units, oversize);
-    const index = free.lowerBound(wanted);
-    if (index < free.length) {
-      this.release(free.at(index));
-      return true;
-    }
-    let released = 0;
-    while (released < wanted && free.length > 0 && free.sizeAt(free.length - 1) >= oversize) {
-      released += free.sizeAt(free.length - 1);
-      this.release(free.at(free.length - 1));
-    }
-    return released >= wanted;
   }
 }
 

@@ -75,6 +75,12 @@ export class Blocks {
     return this.prev[block] === NONE && this.next[block] === NONE;
   }
 
+  /** Whether memory can be mapped right behind a block. */
+  canGrow(block: number): boolean {
+    const after = this.next[block] as number;
+    return after !== NONE && this.state[after] === UNMAPPED;
+  }
+
   /** Forgets all rows. */
   clear(): void {
     this.#rows = 0;

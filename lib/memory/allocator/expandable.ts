@@ -2,7 +2,8 @@
  * Expandable segments: one range of addresses per pool, behind which pages are mapped as it grows and from which
  * empty pages are unmapped when memory runs out. Pages have 2 MiB in a small pool and 20 MiB in a large one.
  */
-import type { CachingAllocator, Pool } from "./allocator.ts";
+import type { CachingAllocator } from "./allocator.ts";
+import type { Pool } from "./pool.ts";
 import { FREE, NONE, UNMAPPED } from "./blocks.ts";
 import type { FreeList } from "./free_list.ts";
 import { LARGE_SEGMENT_UNITS, MAX_UNITS, SMALL_SEGMENT_UNITS } from "./rules.ts";
@@ -28,8 +29,9 @@ export class ExpandableSegments {
    */
   prefer(free: FreeList, index: number): number {
     let best = index;
+    // One that cannot grow is followed by larger ones: none of them could grow to less.
     while (
-      best + 1 < free.length &&
+      best + 1 < free.length && this.#allocator.blocks.canGrow(free.at(best)) &&
       this.#couldGrowTo(free.at(best + 1)) < this.#couldGrowTo(free.at(best))
     ) best++;
     return best;
