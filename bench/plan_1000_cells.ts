@@ -1,9 +1,11 @@
 /**
  * How long a plan of 1,000 cells takes, from the start of the process to the last byte of its JSON: ten configurations
- * of BLOOM-176B on eight A100s with a hundred batches each, reserved memory included.
+ * of BLOOM-176B on eight A100s with a hundred batches each, reserved memory included. With the path of a Python that
+ * has accelerate, the time of its estimator stands beside it, which makes one estimate of the weights alone.
  *
- *     deno run -A bench/plan_1000_cells.ts [RUNS]
+ *     deno run -A bench/plan_1000_cells.ts [RUNS [PYTHON]]
  */
+import { estimatorTime } from "./estimator.ts";
 import { measure, summary } from "./processes.ts";
 
 const PIPELINE = `
@@ -28,7 +30,8 @@ grid: { batchSize: [${Array.from({ length: 100 }, (_, index) => index + 1).join(
 
 const BOUND_SECONDS = 1;
 
-const runs = Number(Deno.args[0] ?? 3);
+const [count = "3", python] = Deno.args;
+const runs = Number(count);
 const folder = await Deno.makeTempDir();
 try {
   const path = `${folder}/thousand.yaml`;
@@ -45,6 +48,10 @@ try {
       (Math.min(...planned.seconds) / BOUND_SECONDS).toFixed(2)
     }`,
   );
+  console.log(
+    `for each cell       ${(1000 * Math.min(...planned.seconds) / cells.length).toFixed(1)} ms`,
+  );
+  if (python !== undefined) console.log(await estimatorTime(python));
 } finally {
   await Deno.remove(folder, { recursive: true });
 }

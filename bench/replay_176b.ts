@@ -11,7 +11,7 @@ import { CachingAllocator } from "../lib/memory/allocator/allocator.ts";
 import { configure } from "../lib/plan/configuration.ts";
 import { programOf } from "../lib/plan/programs.ts";
 import { resolve } from "../lib/plan/resolve.ts";
-import { measure, summary } from "./processes.ts";
+import { estimatorTime } from "./estimator.ts";
 
 const PIPELINE = `
 name: one-cell
@@ -21,20 +21,6 @@ generate: { max_new_tokens: 100 }
 prompts: { tokens: 8 }
 strategies: [{ use: accelerate, dtype: bfloat16 }, { use: ds-zero, dtype: bfloat16 }]
 grid: { batchSize: [8, 32] }
-`;
-
-/** What `accelerate estimate-memory` does once it has a model: sizes of all modules on the meta device. */
-const ESTIMATOR = `
-import time
-from accelerate import init_empty_weights
-from accelerate.utils import calculate_maximum_sizes
-from transformers import BloomConfig, BloomForCausalLM
-start = time.perf_counter()
-config = BloomConfig(vocab_size=250880, hidden_size=14336, n_layer=70, n_head=112)
-with init_empty_weights():
-    model = BloomForCausalLM(config)
-calculate_maximum_sizes(model)
-print(time.perf_counter() - start)
 `;
 
 const BOUND_MS = 50;
@@ -65,10 +51,5 @@ for (const cell of parsed.cells) {
 }
 const [python] = Deno.args;
 if (python !== undefined) {
-  const { seconds, stdout } = await measure(["-c", ESTIMATOR], 2, python);
-  console.log(
-    `accelerate's estimator      ${(1000 * Number(stdout)).toFixed(0)} ms, whole process ${
-      summary(seconds)
-    }`,
-  );
+  console.log(await estimatorTime(python));
 }

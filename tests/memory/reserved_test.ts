@@ -66,7 +66,7 @@ Deno.test("a program replays to what the trace itself gives", () => {
     fc.property(
       fc.record({
         spec: fc.constantFrom(accelerateSpec(), dsZeroSpec(), dsZeroSpec({ offload: "cpu" })),
-        layers: fc.integer({ min: 1, max: 5 }),
+        layers: fc.integer({ min: 1, max: 14 }),
         heads: fc.constantFrom(2, 4),
         headDim: fc.constantFrom(32, 64, 200),
         vocab: fc.integer({ min: 10, max: 20000 }),
