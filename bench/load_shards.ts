@@ -3,7 +3,6 @@
  * and the growth of private memory at its peak (the fuller rank). Files are in the page cache. Run it with:
  * deno run -A bench/load_shards.ts [hidden size, default 2048: a checkpoint of 1.5 GB in bfloat16]
  */
-import { join } from "node:path";
 import { realEnvironment, stowage } from "../tests/real/environment.ts";
 import { type LoadMode, makeCheckpoint, measureLoad } from "../tests/real/load_memory.ts";
 
