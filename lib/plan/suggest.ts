@@ -1,6 +1,8 @@
 /** What would make a cell fit: changes of one thing at a time, each predicted, and the smallest hardware that holds a pipeline. */
 import { deviceFacts, findDevice } from "../catalog/devices.ts";
 import type { CellSpec, Pipeline, StrategySpec } from "../language/pipeline.ts";
+import { parameterCount } from "../model/module.ts";
+import { DTYPE_BYTES } from "../strategy/strategy.ts";
 import type { Workload } from "../strategy/strategy.ts";
 import { configure } from "./configuration.ts";
 import type { PlanContext } from "./context.ts";
@@ -206,7 +208,9 @@ export function smallestHardware(
   }).sort((a, b) => a.memoryBytes - b.memoryBytes || b.bandwidth - a.bandwidth);
   const { deviceBytes: _, ...budget } = pipeline.budget;
   const { memoryBytes, diskBytesPerSecond } = pipeline.hardware;
-  const found = candidates.find(({ count, kind }) => {
+  const least = leastBytes(cells, pipeline, context);
+  const demanding = cells.toSorted((a, b) => b.batchSize - a.batchSize);
+  const found = candidates.find(({ count, kind, memoryBytes: deviceBytes }) => {
     const hardware = {
       nodes: 1,
       devices: { count, kind },
@@ -214,13 +218,36 @@ export function smallestHardware(
       ...(diskBytesPerSecond === undefined ? {} : { diskBytesPerSecond }),
     };
     const other = { ...pipeline, hardware, budget };
-    const fits = cells.map((cell) => ({
-      cell,
-      fit: fitOf({ ...cell, strategy: onDevices(cell.strategy) }, other, context),
-    }));
-    return fits.every(({ cell, fit }) => fit !== undefined && fit.tensors(cell) <= 0) &&
-      fits.every(({ cell, fit }) => fit !== undefined && fit.whole(cell) <= 0);
+    const fits = new Map<string, Fit | undefined>();
+    const fitFor = (cell: CellSpec) => {
+      const key = JSON.stringify(cell.strategy);
+      if (!fits.has(key)) {
+        fits.set(key, fitOf({ ...cell, strategy: onDevices(cell.strategy) }, other, context));
+      }
+      return fits.get(key);
+    };
+    // Adding tensors up is quick, and the largest batches fail first.
+    return least <= deviceBytes &&
+      demanding.every((cell) => (fitFor(cell)?.tensors(cell) ?? 1) <= 0) &&
+      demanding.every((cell) => (fitFor(cell)?.whole(cell) ?? 1) <= 0);
   });
   if (found === undefined) return undefined;
   return { count: found.count, kind: found.kind, memoryBytes: found.memoryBytes };
+}
+
+/** What the devices must hold together whatever they are: the weights, of a strategy that leaves none to the host. */
+function leastBytes(
+  cells: readonly CellSpec[],
+  pipeline: Pipeline,
+  context: PlanContext,
+): number {
+  const { value: resolved } = resolve(pipeline, context);
+  if (resolved === undefined) return 0;
+  const count = parameterCount(resolved.root);
+  return cells.reduce((most, { strategy }) => {
+    const isOnDevices = strategy.use === "ds-inference" ||
+      strategy.use === "ds-zero" && strategy.offload === "none";
+    if (!isOnDevices || strategy.dtype === "int8") return most;
+    return Math.max(most, count * DTYPE_BYTES[strategy.dtype]);
+  }, 0);
 }
