@@ -9,7 +9,7 @@ import { cannotShard } from "../diagnostics/messages/shards.ts";
 import { quote } from "../diagnostics/quote.ts";
 import { withPlaces } from "../language/places.ts";
 import { shapeOf } from "../plan/resolve.ts";
-import { formatBytes } from "../report/bytes.ts";
+import { formatBytes, plural } from "../report/bytes.ts";
 import { shardsFolder } from "../shards/find.ts";
 import { shardCheckpoint } from "../shards/shard.ts";
 import { talkDiagnostics } from "./failures.ts";
@@ -49,9 +49,9 @@ export async function shardCommand(settings: ShardSettings): Promise<number> {
   const { bytes, kept, written: files } = written.value;
   const were = kept === 0 ? "" : `, ${kept} were there`;
   terminal.talk(
-    `Shards for ${ranks} ranks in ${quote(out, 200)}: ${
-      formatBytes(bytes)
-    }, ${files} files written${were}`,
+    `Shards for ${plural(ranks, "rank")} in ${quote(out, 200)}: ${formatBytes(bytes)}, ${
+      plural(files, "file")
+    } written${were}`,
   );
   return EXIT.done;
 }
