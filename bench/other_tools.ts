@@ -12,7 +12,17 @@ import { findFamily } from "../lib/model/registry.ts";
 import { renderMarkdown } from "../lib/report/document.ts";
 import { measure } from "./processes.ts";
 
-const FILES = ["h100-bloom-560m", "h100-bloom-7b1", "h100-llama-8b", "h100-x2-bloom-7b1"];
+const FILES = [
+  "h100-bloom-560m",
+  "h100-bloom-3b",
+  "h100-bloom-7b1",
+  "h100-bloom-7b1-decode",
+  "h100-llama-1b",
+  "h100-llama-8b",
+  "h100-x2-bloom-7b1",
+  "h200-x2-bloom-7b1",
+  "h200-x2-bloom-176b-36l",
+];
 /** "Expect to add up to an additional 20 %": the documentation of accelerate's estimator, and EleutherAI's rule. */
 const OVERHEAD = 1.2;
 const BF16_BYTES = 2;
@@ -159,7 +169,7 @@ console.log(renderMarkdown([
   {
     kind: "paragraph",
     text:
-      `The ${cases.length} cells without offload that ended on one and two H100s (docs/gpu.md), in bfloat16, most of ` +
+      `The ${cases.length} cells without offload that ended on one and two H100s and on two H200s (docs/gpu.md), in bfloat16, most of ` +
       "them near a cap; the error is that of the peak that NVML saw on the fullest device, over the cells that fitted. " +
       "Accelerate's estimator (1.15.0) knows neither batch nor devices: its answer is divided by the devices. DeepSpeed's " +
       "(0.19.8) counts gradients and optimizer states, which inference has not. Written by bench/other_tools.ts.",
