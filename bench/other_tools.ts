@@ -169,7 +169,7 @@ console.log(renderMarkdown([
   {
     kind: "paragraph",
     text:
-      `The ${cases.length} cells without offload that ended on one and two H100s and on two H200s (docs/gpu.md), in bfloat16, most of ` +
+      `The ${cases.length} cells without offload that ended on one and two H100s and on two H200s (docs/gpu.md), in bfloat16, many of ` +
       "them near a cap; the error is that of the peak that NVML saw on the fullest device, over the cells that fitted. " +
       "Accelerate's estimator (1.15.0) knows neither batch nor devices: its answer is divided by the devices. DeepSpeed's " +
       "(0.19.8) counts gradients and optimizer states, which inference has not. Written by bench/other_tools.ts.",
