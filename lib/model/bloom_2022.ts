@@ -3,10 +3,16 @@
  * pair of tensors [batch, tokens, heads, size] that the next pass concatenates to; attention reshapes all of it.
  */
 import { alibiOf } from "./bloom_alibi.ts";
-import { finalNorm, runBlocks } from "./blocks.ts";
-import { blockName, bloomMlp, sizes } from "./bloom_forward.ts";
+import { runBlocks } from "./blocks.ts";
+import {
+  attentionDense,
+  blockName,
+  bloomBlock,
+  bloomEmbeds,
+  bloomFinalNorm,
+  sizes,
+} from "./bloom_parts.ts";
 import { lastLogits } from "./head.ts";
-import { layerNorm } from "./layers.ts";
 import type { Execution, ForwardPass, KvCache, Logits, ModelShape } from "./family.ts";
 import { cacheTensor } from "./kv_cache.ts";
 import {
@@ -84,10 +90,7 @@ function attention(
   if (!first && valueCopy !== undefined) torch.free(valueCopy);
   if (query > 1 && size.heads > 1) context = torch.rebind(context, "merge_heads", localBytes);
 
-  execution.enter(`${name}.dense`, localBytes);
-  const dense = torch.linear("dense", { rows, inputs: local, outputs: shape.hiddenSize });
-  execution.allReduce(torch.device, hiddenBytes);
-  execution.leave(`${name}.dense`);
+  const dense = attentionDense(torch, layer, shape, pass, execution);
   const output = torch.elementwise("attention_output", hiddenBytes, 2 * hiddenBytes);
   if (!first) torch.free(dense);
   torch.free(...locals);
@@ -128,26 +131,7 @@ export function forward2022(
   execution: Execution,
   torch: Torch,
 ): Logits {
-  const size = sizes(shape, pass, torch);
-  const { hiddenBytes, rows } = size;
-  const { hiddenSize } = shape;
-  const root = "transformer";
-  torch.device = execution.deviceOf(`${root}.word_embeddings`);
-  execution.enter(`${root}.word_embeddings`, rows * 8);
-  const embeds = torch.elementwise("inputs_embeds", hiddenBytes, hiddenBytes);
-  execution.leave(`${root}.word_embeddings`);
-  torch.device = execution.deviceOf(`${root}.word_embeddings_layernorm`);
-  const first: Placed = {
-    handle: layerNorm(
-      torch,
-      `${root}.word_embeddings_layernorm`,
-      rows,
-      hiddenSize,
-      execution,
-    ),
-    device: torch.device,
-    bytes: hiddenBytes,
-  };
+  const { embeds, first } = bloomEmbeds(torch, shape, pass, execution);
   const shared = sharedOf(torch, shape, pass, execution);
   const sent = [shared.alibi, shared.mask].filter((tensor) => tensor !== undefined);
 
@@ -159,30 +143,15 @@ export function forward2022(
     given: (layer: number) => [...sent, ...pastOf(layer) ?? []],
   };
   const hidden = runBlocks(torch, execution, blocks, first, (layer) => {
-    const name = blockName(layer);
-    const normed = layerNorm(torch, `${name}.input_layernorm`, rows, hiddenSize, execution);
-    const past = pastOf(layer);
-    const { output: attended, present } = attention(torch, layer, past, shape, pass, execution);
-    pass.cache[layer] = present;
-    const normedAgain = layerNorm(
-      torch,
-      `${name}.post_attention_layernorm`,
-      rows,
-      hiddenSize,
-      execution,
-    );
-    torch.free(normed);
-    const handle = bloomMlp(torch, layer, shape, pass, execution);
-    torch.free(normedAgain, attended);
+    const handle = bloomBlock(torch, layer, shape, pass, execution, () => {
+      const past = pastOf(layer);
+      const { output, present } = attention(torch, layer, past, shape, pass, execution);
+      pass.cache[layer] = present;
+      return output;
+    });
     return { handle };
   });
-  const placed = finalNorm(
-    torch,
-    execution,
-    `${root}.ln_f`,
-    hidden,
-    () => layerNorm(torch, `${root}.ln_f`, rows, hiddenSize, execution),
-  );
+  const placed = bloomFinalNorm(torch, hidden, shape, pass, execution);
   const { alibi, mask } = shared;
   const names = alibi === undefined ? [hidden, mask] : [mask, hidden, alibi];
   torch.free(embeds, ...names.flatMap((name) => name === undefined ? [] : [name.handle]));

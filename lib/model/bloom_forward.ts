@@ -4,51 +4,21 @@
  * rather than on the mathematics.
  */
 import { alibiOf } from "./bloom_alibi.ts";
-import { finalNorm, runBlocks } from "./blocks.ts";
+import { runBlocks } from "./blocks.ts";
+import {
+  attentionDense,
+  blockName,
+  bloomBlock,
+  bloomEmbeds,
+  bloomFinalNorm,
+  sizes,
+} from "./bloom_parts.ts";
 import type { Execution, ForwardPass, Logits, ModelShape } from "./family.ts";
-import { keyLength } from "./family.ts";
 import { lastLogits } from "./head.ts";
-import { layerNorm } from "./layers.ts";
+import { project } from "./layers.ts";
 import { updateCache } from "./kv_cache.ts";
 import { causalMask, causalMaskInPlace } from "./masks.ts";
-import type { Placed, Torch } from "./torch.ts";
-
-/** Full name of the module of one layer. */
-export function blockName(layer: number): string {
-  return `transformer.h.${layer}`;
-}
-
-/** Sizes of one pass, in elements unless named bytes. */
-export interface PassSizes {
-  readonly rows: number;
-  /** Heads of one rank. */
-  readonly heads: number;
-  /** Tokens that are attended to. */
-  readonly keys: number;
-  readonly hiddenBytes: number;
-  /** Of the heads of one rank. */
-  readonly localBytes: number;
-  readonly scores: number;
-  /** Keys, or values, of one token. */
-  readonly tokenBytes: number;
-}
-
-/** The sizes of a pass on one rank. */
-export function sizes(shape: ModelShape, pass: ForwardPass, { runtime }: Torch): PassSizes {
-  const { batch, query, tensorParallel } = pass;
-  const { elementBytes } = runtime;
-  const heads = shape.heads / tensorParallel;
-  const keys = keyLength(pass);
-  return {
-    rows: batch * query,
-    heads,
-    keys,
-    hiddenBytes: batch * query * shape.hiddenSize * elementBytes,
-    localBytes: batch * query * heads * shape.headDim * elementBytes,
-    scores: batch * heads * query * keys,
-    tokenBytes: heads * shape.headDim * elementBytes,
-  };
-}
+import type { Torch } from "./torch.ts";
 
 /** BloomAttention.forward; returns [output, attention_probs], which both outlive the call. */
 function attention(
@@ -66,10 +36,8 @@ function attention(
   const name = `${blockName(layer)}.self_attention`;
   const local = size.heads * shape.headDim;
 
-  execution.enter(`${name}.query_key_value`, hiddenBytes);
-  const inputs = shape.hiddenSize;
-  const qkv = torch.linear("query_key_value", { rows, inputs, outputs: 3 * local });
-  execution.leave(`${name}.query_key_value`);
+  const product = { rows, inputs: shape.hiddenSize, outputs: 3 * local };
+  const qkv = project(torch, `${name}.query_key_value`, product, true, execution);
   updateCache(torch, layer, pass, size.tokenBytes);
 
   // The query is a strided part of the projection: merging batch and heads copies unless one of them is 1.
@@ -86,10 +54,7 @@ function attention(
   let context = torch.bmm("context", localBytes, scoresBytes + cacheBytes, flops);
   if (query > 1 && size.heads > 1) context = torch.rebind(context, "merge_heads", localBytes);
 
-  execution.enter(`${name}.dense`, localBytes);
-  const dense = torch.linear("dense", { rows, inputs: local, outputs: shape.hiddenSize });
-  execution.allReduce(torch.device, hiddenBytes);
-  execution.leave(`${name}.dense`);
+  const dense = attentionDense(torch, layer, shape, pass, execution);
   const output = torch.rebind(dense, "attention_output", hiddenBytes, 2 * hiddenBytes);
   torch.free(qkv);
   if (queryLayer !== undefined) torch.free(queryLayer);
@@ -99,48 +64,6 @@ function attention(
   return [output, probs];
 }
 
-/** x * 0.5 * (1 + tanh(0.79788456 * x * (1 + 0.044715 * x * x))): every factor is a tensor of its own. */
-export function bloomGelu(torch: Torch, bytes: number): number {
-  const half = torch.elementwise("gelu.half", bytes, bytes);
-  const scaled = torch.elementwise("gelu.scaled", bytes, bytes);
-  const cubic = torch.elementwise("gelu.cubic", bytes, bytes);
-  const square = torch.rebind(cubic, "gelu.square", bytes, 2 * bytes);
-  const plusOne = torch.rebind(square, "gelu.plus_one", bytes);
-  const inner = torch.elementwise("gelu.inner", bytes, 2 * bytes);
-  torch.free(scaled, plusOne);
-  const tanh = torch.rebind(inner, "gelu.tanh", bytes);
-  const onePlus = torch.rebind(tanh, "gelu.one_plus", bytes);
-  const output = torch.elementwise("gelu", bytes, 2 * bytes);
-  torch.free(half, onePlus);
-  return output;
-}
-
-/** BloomMLP.forward with its residual. */
-export function bloomMlp(
-  torch: Torch,
-  layer: number,
-  shape: ModelShape,
-  pass: ForwardPass,
-  execution: Execution,
-): number {
-  const { rows, hiddenBytes } = sizes(shape, pass, torch);
-  const name = `${blockName(layer)}.mlp`;
-  const local = shape.intermediateSize / pass.tensorParallel;
-  const localBytes = rows * local * torch.runtime.elementBytes;
-  execution.enter(`${name}.dense_h_to_4h`, hiddenBytes);
-  const up = torch.linear("dense_h_to_4h", { rows, inputs: shape.hiddenSize, outputs: local });
-  execution.leave(`${name}.dense_h_to_4h`);
-  const activated = bloomGelu(torch, localBytes);
-  torch.free(up);
-  execution.enter(`${name}.dense_4h_to_h`, localBytes);
-  const down = torch.linear("dense_4h_to_h", { rows, inputs: local, outputs: shape.hiddenSize });
-  execution.allReduce(torch.device, hiddenBytes);
-  execution.leave(`${name}.dense_4h_to_h`);
-  const output = torch.elementwise("mlp_output", hiddenBytes, 2 * hiddenBytes);
-  torch.free(activated, down);
-  return output;
-}
-
 /** BloomForCausalLM.forward. */
 export function forward(
   shape: ModelShape,
@@ -148,27 +71,8 @@ export function forward(
   execution: Execution,
   torch: Torch,
 ): Logits {
-  const size = sizes(shape, pass, torch);
-  const { hiddenBytes, rows } = size;
-  const { hiddenSize } = shape;
   const { behaviours } = torch.runtime;
-  const root = "transformer";
-  torch.device = execution.deviceOf(`${root}.word_embeddings`);
-  execution.enter(`${root}.word_embeddings`, rows * 8);
-  const embeds = torch.elementwise("inputs_embeds", hiddenBytes, hiddenBytes);
-  execution.leave(`${root}.word_embeddings`);
-  torch.device = execution.deviceOf(`${root}.word_embeddings_layernorm`);
-  const first: Placed = {
-    handle: layerNorm(
-      torch,
-      `${root}.word_embeddings_layernorm`,
-      rows,
-      hiddenSize,
-      execution,
-    ),
-    device: torch.device,
-    bytes: hiddenBytes,
-  };
+  const { embeds, first } = bloomEmbeds(torch, shape, pass, execution);
   const alibi = alibiOf(torch, shape.heads, pass);
   const mask = behaviours.has("bloom-causal-mask-4d")
     ? causalMaskInPlace(torch, pass)
@@ -179,30 +83,15 @@ export function forward(
   let previousProbs: number | undefined;
   const blocks = { shape, pass, blockName, given: () => shared };
   const hidden = runBlocks(torch, execution, blocks, first, (layer) => {
-    const name = blockName(layer);
-    const normed = layerNorm(torch, `${name}.input_layernorm`, rows, hiddenSize, execution);
-    const [attended, probs] = attention(torch, layer, mask?.handle, shape, pass, execution);
-    const normedAgain = layerNorm(
-      torch,
-      `${name}.post_attention_layernorm`,
-      rows,
-      hiddenSize,
-      execution,
-    );
-    torch.free(normed);
-    const handle = bloomMlp(torch, layer, shape, pass, execution);
-    torch.free(normedAgain, attended);
     const dropped = previousProbs === undefined ? [] : [previousProbs];
-    previousProbs = probs;
+    const handle = bloomBlock(torch, layer, shape, pass, execution, () => {
+      const [attended, probs] = attention(torch, layer, mask?.handle, shape, pass, execution);
+      previousProbs = probs;
+      return attended;
+    });
     return { handle, dropped };
   });
-  const last = finalNorm(
-    torch,
-    execution,
-    `${root}.ln_f`,
-    hidden,
-    () => layerNorm(torch, `${root}.ln_f`, rows, hiddenSize, execution),
-  );
+  const last = bloomFinalNorm(torch, hidden, shape, pass, execution);
   torch.free(embeds, ...shared.map(({ handle }) => handle));
   if (previousProbs !== undefined) torch.free(previousProbs);
   torch.free(hidden.handle);

@@ -3,14 +3,20 @@
  * merged, keys as [batch x heads, size, tokens], which each pass concatenates to, so that attention need not copy them.
  */
 import { alibiOf } from "./bloom_alibi.ts";
-import { finalNorm, runBlocks } from "./blocks.ts";
-import { blockName, bloomMlp, sizes } from "./bloom_forward.ts";
+import { runBlocks } from "./blocks.ts";
+import {
+  attentionDense,
+  blockName,
+  bloomBlock,
+  bloomEmbeds,
+  bloomFinalNorm,
+  sizes,
+} from "./bloom_parts.ts";
 import { maskOfBooleans, maskOfFloats } from "./bloom_tuple_masks.ts";
 import type { Execution, ForwardPass, KvCache, Logits, ModelShape } from "./family.ts";
 import { sendCacheHome } from "./bloom_2022.ts";
 import { lastLogits } from "./head.ts";
 import { cacheTensor } from "./kv_cache.ts";
-import { layerNorm } from "./layers.ts";
 import type { Placed, Torch } from "./torch.ts";
 
 /** BloomAttention.forward; its locals live until it returns. */
@@ -70,10 +76,7 @@ function attention(
   let context = torch.bmm("context", localBytes, scoresBytes + cacheBytes, flops);
   if (query > 1 && size.heads > 1) context = torch.rebind(context, "merge_heads", localBytes);
 
-  execution.enter(`${name}.dense`, localBytes);
-  const dense = torch.linear("dense", { rows, inputs: local, outputs: shape.hiddenSize });
-  execution.allReduce(torch.device, hiddenBytes);
-  execution.leave(`${name}.dense`);
+  const dense = attentionDense(torch, layer, shape, pass, execution);
   const output = torch.rebind(dense, "attention_output", hiddenBytes, 2 * hiddenBytes);
   if (!isView) torch.free(qkv);
   if (queryCopy !== undefined) torch.free(queryCopy);
@@ -88,46 +91,22 @@ export function forwardTuple(
   execution: Execution,
   torch: Torch,
 ): Logits {
-  const { hiddenBytes, rows } = sizes(shape, pass, torch);
-  const { hiddenSize } = shape;
-  const root = "transformer";
-  torch.device = execution.deviceOf(`${root}.word_embeddings`);
-  execution.enter(`${root}.word_embeddings`, rows * 8);
-  const embeds = torch.elementwise("inputs_embeds", hiddenBytes, hiddenBytes);
-  execution.leave(`${root}.word_embeddings`);
-  const norm = `${root}.word_embeddings_layernorm`;
-  torch.device = execution.deviceOf(norm);
-  const first: Placed = {
-    handle: layerNorm(torch, norm, rows, hiddenSize, execution),
-    device: torch.device,
-    bytes: hiddenBytes,
-  };
+  const { embeds, first } = bloomEmbeds(torch, shape, pass, execution);
   const shared = [alibiOf(torch, shape.heads, pass), ...maskOf(torch, pass, execution)];
 
   const pastOf = (layer: number) => pass.past === 0 ? undefined : pass.cache[layer];
   const given = (layer: number) => [...shared, ...pastOf(layer) ?? []];
   const blocks = { shape, pass, blockName, given };
   const hidden = runBlocks(torch, execution, blocks, first, (layer) => {
-    const name = blockName(layer);
-    const normed = layerNorm(torch, `${name}.input_layernorm`, rows, hiddenSize, execution);
-    const past = pastOf(layer);
-    const { output: attended, present } = attention(torch, layer, past, shape, pass, execution);
-    pass.cache[layer] = present;
-    const after = `${name}.post_attention_layernorm`;
-    const normedAgain = layerNorm(torch, after, rows, hiddenSize, execution);
-    torch.free(normed);
-    const handle = bloomMlp(torch, layer, shape, pass, execution);
-    torch.free(normedAgain, attended);
+    const handle = bloomBlock(torch, layer, shape, pass, execution, () => {
+      const past = pastOf(layer);
+      const { output, present } = attention(torch, layer, past, shape, pass, execution);
+      pass.cache[layer] = present;
+      return output;
+    });
     return { handle };
   });
-  const last = `${root}.ln_f`;
-  const placed = finalNorm(
-    torch,
-    execution,
-    last,
-    hidden,
-    () => layerNorm(torch, last, rows, hiddenSize, execution),
-  );
+  const placed = bloomFinalNorm(torch, hidden, shape, pass, execution);
   torch.free(embeds, ...shared.map(({ handle }) => handle), hidden.handle);
   const logits = lastLogits(torch, placed, shape, pass, execution, { positions: pass.query });
   sendCacheHome(torch, pass, execution);
