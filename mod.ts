@@ -54,6 +54,7 @@ export type * from "./lib/language/pipeline.ts";
 export type { Places } from "./lib/language/places.ts";
 export type { PlanOptions } from "./lib/commands/make_plan.ts";
 export type * from "./lib/plan/plan.ts";
+export type * from "./lib/plan/prediction.ts";
 export type { Progress, RunOptions } from "./lib/run/run.ts";
 export type { Results, RunFacts } from "./lib/run/results.ts";
 export type { FoundLimit } from "./lib/run/find_limits.ts";

@@ -12,7 +12,7 @@ import {
 import type { CellSpec, Pipeline, TracedSpec } from "../language/pipeline.ts";
 import { configure } from "../plan/configuration.ts";
 import type { PlanContext } from "../plan/context.ts";
-import type { TimePrediction } from "../plan/plan.ts";
+import type { TimePrediction } from "../plan/prediction.ts";
 import { predictTime } from "../plan/predict_time.ts";
 import { resolve } from "../plan/resolve.ts";
 import type { Placement, StrategyContext } from "../strategy/strategy.ts";

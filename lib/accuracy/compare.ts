@@ -1,5 +1,5 @@
 /** Predicted against measured: the error of every value, and what became of every verdict. */
-import type { Interval, Prediction } from "../plan/plan.ts";
+import type { Interval, Prediction } from "../plan/prediction.ts";
 import { predictsOom } from "../plan/selection.ts";
 import type { MeasuredCell, Quantity } from "./measured.ts";
 

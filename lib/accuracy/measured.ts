@@ -1,6 +1,6 @@
 /** What was measured of a cell, wherever it was written down, beside the pipeline that predicts the same cell. */
 import type { CellSpec, Pipeline } from "../language/pipeline.ts";
-import type { Prediction } from "../plan/plan.ts";
+import type { Prediction } from "../plan/prediction.ts";
 
 /** Quantities that predictions and measurements share; bytes are per device. */
 export const QUANTITIES = [

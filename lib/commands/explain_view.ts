@@ -1,7 +1,8 @@
 /** One cell's prediction in words: what limits it, and the terms of every device, phase by phase. */
 import { listWords } from "../diagnostics/quote.ts";
 import type { PeakTensors } from "../plan/peak_tensors.ts";
-import type { DevicePrediction, Interval, PlanCell, Prediction } from "../plan/plan.ts";
+import type { PlanCell } from "../plan/plan.ts";
+import type { DevicePrediction, Interval, Prediction } from "../plan/prediction.ts";
 import { formatBytes, formatMs, formatSeconds, plural } from "../report/bytes.ts";
 import type { Block } from "../report/document.ts";
 import { columnsOf } from "../report/table.ts";

@@ -4,7 +4,7 @@ import type { TracedSpec } from "../language/pipeline.ts";
 import type { Peak } from "../memory/peak.ts";
 import type { ModelShape } from "../model/family.ts";
 import { formatBytes, plural } from "../report/bytes.ts";
-import type { HostPrediction, Limit } from "./plan.ts";
+import type { HostPrediction, Limit } from "./prediction.ts";
 
 /** What a cause may tell beside the numbers. */
 export interface CauseFacts {

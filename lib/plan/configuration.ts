@@ -17,7 +17,7 @@ import { computationBytes, type Placement, type StrategyContext } from "../strat
 import type { CauseFacts } from "./causes.ts";
 import { largestBatch } from "./largest_batch.ts";
 import type { PlanContext } from "./context.ts";
-import type { Prediction } from "./plan.ts";
+import type { Prediction } from "./prediction.ts";
 import { predictCell } from "./predict.ts";
 import { type Resolved, strategyContext } from "./resolve.ts";
 import { settle, settleAllocator } from "./settle.ts";

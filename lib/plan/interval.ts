@@ -2,7 +2,7 @@
 import { MEMORY_INTERVALS } from "../catalog/calibration.ts";
 import type { Device } from "../catalog/types.ts";
 import type { Peak } from "../memory/peak.ts";
-import type { Interval } from "./plan.ts";
+import type { Interval } from "./prediction.ts";
 
 /** Half the width of a 90 % interval in standard deviations of a normal distribution. */
 const Z_90 = 1.6449;

@@ -1,6 +1,6 @@
 /** The largest batch that fits, all else equal. */
 import type { Placement, StrategyContext, Workload } from "../strategy/strategy.ts";
-import type { Prediction } from "./plan.ts";
+import type { Prediction } from "./prediction.ts";
 import { predictMemory, tensorNeed } from "./predict_memory.ts";
 import { judge } from "./verdict.ts";
 

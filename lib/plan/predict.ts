@@ -1,7 +1,7 @@
 /** The prediction of one cell: memory and time, read from the program of its placement. */
 import type { TracedSpec } from "../language/pipeline.ts";
 import type { Placement, StrategyContext, Workload } from "../strategy/strategy.ts";
-import type { TimePrediction } from "./plan.ts";
+import type { TimePrediction } from "./prediction.ts";
 import { type Need, predictMemory } from "./predict_memory.ts";
 import { predictTime } from "./predict_time.ts";
 

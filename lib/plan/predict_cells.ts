@@ -3,7 +3,7 @@ import type { Diagnostic, Outcome } from "../diagnostics/diagnostic.ts";
 import type { CellSpec, Pipeline } from "../language/pipeline.ts";
 import { type Configuration, configure, predict, workloadMistakes } from "./configuration.ts";
 import type { PlanContext } from "./context.ts";
-import type { Prediction } from "./plan.ts";
+import type { Prediction } from "./prediction.ts";
 import { resolve } from "./resolve.ts";
 
 /** By the id of the cell; a cell that is impossible, or whose strategy is, has none. */

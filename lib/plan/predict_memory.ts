@@ -12,7 +12,7 @@ import {
   requiredInterval,
   requiredMargin,
 } from "./interval.ts";
-import type { DevicePrediction, HostPrediction, Interval } from "./plan.ts";
+import type { DevicePrediction, HostPrediction, Interval } from "./prediction.ts";
 import { programOf } from "./programs.ts";
 import { reservedNeed } from "./reserved_need.ts";
 

@@ -13,7 +13,7 @@ import {
   type Workload,
 } from "../strategy/strategy.ts";
 import { elements } from "../trace/trace.ts";
-import type { Interval, TimePrediction } from "./plan.ts";
+import type { Interval, TimePrediction } from "./prediction.ts";
 import { programOf } from "./programs.ts";
 
 /** Seconds of a workload. */

@@ -1,6 +1,7 @@
 /** Which cells of a plan a run launches. */
 import type { BudgetSpec } from "../language/pipeline.ts";
-import type { Plan, PlanCell, Prediction } from "./plan.ts";
+import type { Plan, PlanCell } from "./plan.ts";
+import type { Prediction } from "./prediction.ts";
 
 /** What to do with cells that are predicted to run out of memory. */
 export type PredictedOom = BudgetSpec["predictedOom"];

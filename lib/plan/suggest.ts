@@ -7,7 +7,7 @@ import type { Workload } from "../strategy/strategy.ts";
 import { configure } from "./configuration.ts";
 import type { PlanContext } from "./context.ts";
 import { excessOf, searchLargest } from "./largest_batch.ts";
-import type { Prediction } from "./plan.ts";
+import type { Prediction } from "./prediction.ts";
 import { predictCells } from "./predict_cells.ts";
 import { predictMemory, tensorNeed } from "./predict_memory.ts";
 import { resolve } from "./resolve.ts";

@@ -1,7 +1,7 @@
 /** The judgement of a cell: whether it fits, what limits it, and why. */
 import { type CauseFacts, deviceCause, hostCause, sameTerms } from "./causes.ts";
 import { exceedProbability } from "./interval.ts";
-import type { HostPrediction, Limit, Verdict } from "./plan.ts";
+import type { HostPrediction, Limit, Verdict } from "./prediction.ts";
 import type { Need } from "./predict_memory.ts";
 
 export interface Judgement {

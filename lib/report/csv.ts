@@ -1,5 +1,6 @@
 /** CSV: one row per cell, flat columns whose names carry their units. */
-import type { Interval, PlanCell } from "../plan/plan.ts";
+import type { PlanCell } from "../plan/plan.ts";
+import type { Interval } from "../plan/prediction.ts";
 import { fullestDevice } from "./plan_view.ts";
 import type { ReportedCell } from "./results_shape.ts";
 

@@ -1,5 +1,6 @@
 /** The dry run for people: what would be launched, and for every cell whether it fits, why, and how fast. */
-import type { Interval, Plan, PlanCell, Prediction, Verdict } from "../plan/plan.ts";
+import type { Plan, PlanCell } from "../plan/plan.ts";
+import type { Interval, Prediction, Verdict } from "../plan/prediction.ts";
 import { formatGib, formatNumber, plural } from "./bytes.ts";
 import type { Block, ListItem } from "./document.ts";
 import { headerFacts } from "./header.ts";

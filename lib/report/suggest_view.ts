@@ -1,6 +1,7 @@
 /** Suggestions for people: the largest batch of each strategy, what would make cells fit, the smallest hardware. */
 import type { CellSpec } from "../language/pipeline.ts";
-import type { PlanCell, Prediction } from "../plan/plan.ts";
+import type { PlanCell } from "../plan/plan.ts";
+import type { Prediction } from "../plan/prediction.ts";
 import type { HardwareSuggestion, Suggestion } from "../plan/suggest.ts";
 import { formatGib, formatNumber } from "./bytes.ts";
 import type { Block } from "./document.ts";

@@ -1,6 +1,7 @@
 /** The largest batch that really runs, for every configuration of a plan: probes as cells, served by sessions like others. */
 import { hashJson } from "../plan/hash.ts";
-import type { DevicePrediction, Plan, PlanCell, PlanSession } from "../plan/plan.ts";
+import type { Plan, PlanCell, PlanSession } from "../plan/plan.ts";
+import type { DevicePrediction } from "../plan/prediction.ts";
 import type { CellQueue } from "./cell_queue.ts";
 import { type LimitHints, LimitSearch, type Probe } from "./limit_search.ts";
 import type { CellOutcome } from "./outcome.ts";

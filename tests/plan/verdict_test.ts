@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { DevicePrediction, HostPrediction, Interval } from "../../lib/plan/plan.ts";
+import type { DevicePrediction, HostPrediction, Interval } from "../../lib/plan/prediction.ts";
 import type { Need } from "../../lib/plan/predict_memory.ts";
 import { judge } from "../../lib/plan/verdict.ts";
 

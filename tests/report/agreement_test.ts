@@ -8,7 +8,7 @@ import {
 } from "../../lib/report/agreement.ts";
 import { predictsOom } from "../../lib/plan/selection.ts";
 import type { CellStatus } from "../../lib/run/protocol.ts";
-import type { Verdict } from "../../lib/plan/plan.ts";
+import type { Verdict } from "../../lib/plan/prediction.ts";
 import { cell, type MeasuredFigures, reported } from "./builders.ts";
 
 function one(verdict: Verdict, status: CellStatus) {

@@ -1,6 +1,7 @@
 /** Plans and results made by hand, small enough to check by eye. */
 import type { TracedSpec } from "../../lib/language/pipeline.ts";
-import type { Interval, Plan, PlanCell, Prediction, Verdict } from "../../lib/plan/plan.ts";
+import type { Plan, PlanCell } from "../../lib/plan/plan.ts";
+import type { Interval, Prediction, Verdict } from "../../lib/plan/prediction.ts";
 import type { CellStatus, Measurement } from "../../lib/run/protocol.ts";
 import type { ReportedCell, ReportedResults } from "../../lib/report/results_shape.ts";
 
