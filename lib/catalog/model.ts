@@ -51,13 +51,14 @@ export function resolveModel(
   const { tensors, isShards } = checkpoint.value;
   const shards = isShards === undefined
     ? findShards(folder, checkpoint.value.weightFiles, files)
-    : { ranks: [isShards], manifests: [] };
+    : { ranks: [isShards], manifests: [], misplaced: new Map() };
   return {
     value: {
       ...model,
       weightsPath: folder,
       ...(tensors === undefined ? {} : { tensors }),
       ...(shards.ranks.length === 0 ? {} : { shardedFor: shards.ranks }),
+      ...(shards.misplaced.size === 0 ? {} : { misplacedShards: shards.misplaced }),
       ...(isShards === undefined ? {} : { isSharded: true }),
       files: [...model.files, ...checkpoint.value.files, ...shards.manifests],
       weightFiles: checkpoint.value.weightFiles,

@@ -47,6 +47,11 @@ export interface Model {
   readonly weightsPath?: string;
   /** Numbers of ranks that the weights are cut for, beside being whole or instead. */
   readonly shardedFor?: readonly number[];
+  /** Shards that no rank may read, by the number of ranks: a file that is not the rank's, and why. */
+  readonly misplacedShards?: ReadonlyMap<
+    number,
+    { readonly path: string; readonly reason: string }
+  >;
   /** Whether the folder has shards and no whole checkpoint. */
   readonly isSharded?: boolean;
   /** Exact tensors, read from safetensors headers; absent when only the config is known. */

@@ -2,7 +2,9 @@
 import { join } from "node:path";
 import type { Diagnostic, Outcome } from "../diagnostics/diagnostic.ts";
 import { brokenWeights, fileUnreadable, weightsMissing } from "../diagnostics/messages/catalog.ts";
+import { shardMisplaced } from "../diagnostics/messages/shards.ts";
 import { MANIFEST_NAME, readManifest } from "../shards/manifest.ts";
+import { findMisplaced } from "../shards/owner.ts";
 import type { FileReader } from "./files.ts";
 import { readJsonObject, reasonOf } from "./json_file.ts";
 import { dtypeBits, parseHeader, parseHeaderLength, PREFIX_BYTES } from "./safetensors.ts";
@@ -70,6 +72,8 @@ function readShards(folder: string, files: FileReader): Outcome<Checkpoint> {
     const reason = found === undefined ? "it is not there" : `it has ${found} bytes, not ${bytes}`;
     return failure(brokenWeights({ path: join(folder, name), reason }, PLACE));
   }
+  const wrong = findMisplaced(folder, manifest, files);
+  if (wrong !== undefined) return failure(shardMisplaced(wrong, PLACE));
   const tensors = Object.entries(manifest.tensors).map(([name, { dtype, shape }]) => {
     const elements = shape.reduce((product, size) => product * size, 1);
     return { name, dtype, shape, bytes: elements * dtypeBits(dtype) / 8, begin: 0, file: path };

@@ -126,6 +126,7 @@ export function strategyContext(
         path: model.weightsPath,
         ranks: model.shardedFor ?? [],
         only: model.isSharded === true,
+        misplaced: model.misplacedShards ?? new Map(),
       },
     }),
     deviceCapacityBytes: least(hardware.device.memoryBytes, budget.deviceBytes),

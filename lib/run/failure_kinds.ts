@@ -26,6 +26,8 @@ export type FailureKind =
   | "kernel-error"
   | "no-kernel-image"
   | "not-finite"
+  /** A rank found a file of shards that was cut for another, or from something else. */
+  | "wrong-shard"
   | "disk-full"
   /** A command of the user's own printed nothing to measure by. */
   | "no-stats"
@@ -116,6 +118,14 @@ const RULES: readonly Rule[] = [
     status: "crashed",
     pattern: /no kernel image is available/i,
     advice: "the installed build has no code for this GPU: choose a stack whose torch supports it",
+  },
+  {
+    // stowage_worker/tensor_parallel.py
+    kind: "wrong-shard",
+    status: "crashed",
+    pattern: /\bSTW709\b/,
+    advice:
+      "a file of shards is not that of its rank: run stowage shard on the weights again, it writes the wrong ones anew",
   },
   {
     kind: "not-finite",

@@ -34,6 +34,7 @@ export async function prepareShards(
         stack,
         ranks,
         out,
+        replace: true,
         ...options,
       });
     }, options.signal);

@@ -4,6 +4,7 @@ import type { Module } from "../model/module.ts";
 import { namedParameters } from "../model/module.ts";
 import { partsOf, TENSOR_PARALLEL_GRAIN } from "../strategy/ds_inference/parts.ts";
 import type { Parts } from "../strategy/parallel.ts";
+import { ownerMetadata } from "./owner.ts";
 
 /** Most bytes of one file. */
 export const MAX_SHARD_BYTES = 5e9;
@@ -84,11 +85,18 @@ export function bytesOnRank({ source, parts }: ShardTensor, rank: number): numbe
   return source.bytes / whole * (parts.sizes[rank] ?? 0);
 }
 
-/** Shares the tensors out over files of at most `maxBytes` on every rank; a larger tensor has a file of its own. */
+/**
+ * Shares the tensors out over files of at most `maxBytes` on every rank; a larger tensor has a file of its own.
+ *
+ * @param source Stands for the checkpoint that is cut.
+ */
 export function groupFiles(
   tensors: readonly ShardTensor[],
-  ranks: number,
-  maxBytes: number = MAX_SHARD_BYTES,
+  { ranks, source, maxBytes = MAX_SHARD_BYTES }: {
+    readonly ranks: number;
+    readonly source: string;
+    readonly maxBytes?: number;
+  },
 ): readonly ShardGroup[] {
   const groups: ShardTensor[][] = [[]];
   let bytes = 0;
@@ -107,7 +115,8 @@ export function groupFiles(
     tensors: group,
     files: Array.from({ length: ranks }, (_, rank) => {
       const place = `${digits(index + 1)}-of-${digits(groups.length)}`;
-      return fileOf(`rank-${rank}-of-${ranks}-${place}.safetensors`, group, rank);
+      const metadata = ownerMetadata({ rank, ranks, source });
+      return fileOf(`rank-${rank}-of-${ranks}-${place}.safetensors`, group, rank, metadata);
     }),
   }));
 }
@@ -116,8 +125,13 @@ function digits(count: number): string {
   return String(count).padStart(5, "0");
 }
 
-function fileOf(name: string, tensors: readonly ShardTensor[], rank: number): ShardFile {
-  const entries: Record<string, unknown> = { __metadata__: { format: "pt" } };
+function fileOf(
+  name: string,
+  tensors: readonly ShardTensor[],
+  rank: number,
+  metadata: Readonly<Record<string, string>>,
+): ShardFile {
+  const entries: Record<string, unknown> = { __metadata__: metadata };
   let offset = 0;
   for (const tensor of tensors) {
     const { source: { dtype, shape }, parts } = tensor;

@@ -9,7 +9,7 @@ import type { Module } from "../model/module.ts";
 import { autoTpRefuses } from "../strategy/ds_inference/place.ts";
 import { VERSION } from "../version.ts";
 import { sourceHash } from "./find.ts";
-import { groupFiles, MAX_SHARD_BYTES, type ShardTensor, shardTensors } from "./layout.ts";
+import { groupFiles, type ShardTensor, shardTensors } from "./layout.ts";
 import type { ShardManifest } from "./manifest.ts";
 import { type ShardsWritten, writeShards } from "./write.ts";
 
@@ -27,6 +27,8 @@ export interface ShardOptions {
   readonly signal?: AbortSignal;
   /** Most bytes of one file. @default 5e9 */
   readonly maxFileBytes?: number;
+  /** Whether shards of something else, in the way, may be removed. @default false */
+  readonly replace?: boolean;
 }
 
 /** Writes the shards, or says why it cannot. Nothing is written before all of it is known to be possible. */
@@ -44,11 +46,17 @@ export async function shardCheckpoint(options: ShardOptions): Promise<Outcome<Sh
   if ("problem" in cut) {
     return { diagnostics: [cannotShard({ path: weightsPath, reason: cut.problem })] };
   }
-  const groups = groupFiles(cut.tensors, ranks, options.maxFileBytes ?? MAX_SHARD_BYTES);
+  const source = sourceHash(weightFiles, diskReader);
+  const { maxFileBytes: maxBytes } = options;
+  const groups = groupFiles(cut.tensors, {
+    ranks,
+    source,
+    ...(maxBytes === undefined ? {} : { maxBytes }),
+  });
   const manifest: ShardManifest = {
     formatVersion: "1.0",
     tool: { name: "stowage", version: VERSION },
-    source: { sha256: sourceHash(weightFiles, diskReader) },
+    source: { sha256: source },
     modelType: String(model.config["model_type"]),
     tensorParallel: ranks,
     dtypes: [...new Set(cut.tensors.map(({ source }) => source.dtype))],
@@ -68,6 +76,7 @@ export async function shardCheckpoint(options: ShardOptions): Promise<Outcome<Sh
     out,
     groups,
     manifest,
+    replace: options.replace ?? false,
     say,
     ...(signal === undefined ? {} : { signal }),
   });

@@ -9,8 +9,8 @@ import { hashJson } from "../plan/hash.ts";
 import { formatBytes } from "../report/bytes.ts";
 import { freeDiskBytes } from "../run/cache.ts";
 import { copyGroup, type SourceFile } from "./copy.ts";
-import type { ShardGroup } from "./layout.ts";
-import { hasFiles, MANIFEST_NAME, parseManifest, type ShardManifest } from "./manifest.ts";
+import type { ShardFile, ShardGroup } from "./layout.ts";
+import { MANIFEST_NAME, parseManifest, type ShardManifest } from "./manifest.ts";
 
 /** What to write, and where. */
 export interface ShardJob {
@@ -20,6 +20,8 @@ export interface ShardJob {
   readonly out: string;
   readonly groups: readonly ShardGroup[];
   readonly manifest: ShardManifest;
+  /** Whether shards of something else may be removed. */
+  readonly replace: boolean;
   readonly say: (line: string) => void;
   readonly signal?: AbortSignal;
 }
@@ -38,20 +40,27 @@ const BEGUN_NAME = `${MANIFEST_NAME}.part`;
 const BESIDE_REGEXP = /^(?!.*index\.json$).*\.(json|txt|model)$/;
 const MAX_BESIDE_BYTES = 64 * 2 ** 20;
 
-/** Writes what is missing: files of another size than they should have are, whatever the manifest says. */
+/**
+ * Writes what is missing: files with another size or header than they should have are, whatever the manifest says. So a file
+ * that was cut for another rank is written anew.
+ */
 export async function writeShards(job: ShardJob): Promise<Outcome<ShardsWritten>> {
   const { out, groups, manifest } = job;
   const files = groups.flatMap((group) => group.files);
   const total = { bytes: files.reduce((sum, file) => sum + bytesOf(file), 0), kept: files.length };
   const text = JSON.stringify(manifest, null, 1);
   try {
-    const found = whatIsThere(job);
+    let found = whatIsThere(job);
+    if (found === STALE && job.replace) {
+      Deno.removeSync(out, { recursive: true });
+      found = undefined;
+    }
     if (found !== undefined) {
       return typeof found === "string"
         ? { diagnostics: [shardsExist({ folder: out, reason: found })] }
         : { value: { ...total, written: 0 }, diagnostics: [] };
     }
-    const missing = files.filter((file) => sizeOf(join(out, file.name)) !== bytesOf(file));
+    const missing = files.filter((file) => !isWhole(join(out, file.name), file));
     const needBytes = missing.reduce((sum, file) => sum + bytesOf(file), 0);
     const free = await freeDiskBytes(out);
     if (free !== null && free < needBytes) {
@@ -74,6 +83,8 @@ export async function writeShards(job: ShardJob): Promise<Outcome<ShardsWritten>
   }
 }
 
+const STALE = "it has shards of another checkpoint, or for another number of ranks";
+
 /** True when everything is there, words where something else is, undefined when there is work to do. */
 function whatIsThere({ out, groups, manifest }: ShardJob): true | string | undefined {
   if (diskReader.stat(out) === null) return undefined;
@@ -81,10 +92,11 @@ function whatIsThere({ out, groups, manifest }: ShardJob): true | string | undef
   for (const name of [MANIFEST_NAME, BEGUN_NAME]) {
     if (!names.includes(name)) continue;
     if (isSame(join(out, name), manifest)) {
-      const isComplete = name === MANIFEST_NAME && hasFiles(out, manifest, diskReader);
+      const isComplete = name === MANIFEST_NAME &&
+        groups.every(({ files }) => files.every((file) => isWhole(join(out, file.name), file)));
       return isComplete || undefined;
     }
-    return "it has shards of another checkpoint, or for another number of ranks";
+    return STALE;
   }
   const own = new Set(groups.flatMap((group) => group.files.map(({ name }) => name)));
   const stranger = names.find((name) => !own.has(name.replace(/\.part$/, "")));
@@ -99,7 +111,8 @@ function isSame(path: string, wanted: ShardManifest): boolean {
 }
 
 function deciding({ source, tensorParallel, ranks, tensors }: ShardManifest): string {
-  return hashJson([source, tensorParallel, ranks, tensors]);
+  // The sizes of the files count their headers, in which other versions may say less.
+  return hashJson([source, tensorParallel, ranks.map((files) => files.length), tensors]);
 }
 
 function copyBeside({ weights, out }: ShardJob): void {
@@ -127,7 +140,7 @@ async function writeGroups(job: ShardJob): Promise<void> {
   try {
     for (const [index, group] of groups.entries()) {
       const { files } = group;
-      if (files.every((file) => sizeOf(join(out, file.name)) === bytesOf(file))) continue;
+      if (files.every((file) => isWhole(join(out, file.name), file))) continue;
       const bytes = files.reduce((sum, file) => sum + bytesOf(file), 0);
       say(
         `writing part ${index + 1} of ${groups.length} for ${files.length} ranks: ${
@@ -164,10 +177,13 @@ function removeIfThere(path: string): void {
   if (diskReader.stat(path) !== null) Deno.removeSync(path);
 }
 
-function bytesOf({ header, dataBytes }: ShardGroup["files"][number]): number {
+function bytesOf({ header, dataBytes }: ShardFile): number {
   return header.length + dataBytes;
 }
 
-function sizeOf(path: string): number | undefined {
-  return diskReader.stat(path)?.bytes;
+/** Whether a file is there in its size and begins as it should, which names its rank and what it was cut from. */
+function isWhole(path: string, file: ShardFile): boolean {
+  if (diskReader.stat(path)?.bytes !== bytesOf(file)) return false;
+  const found = diskReader.readRange(path, 0, file.header.length);
+  return found.every((byte, index) => byte === file.header[index]);
 }

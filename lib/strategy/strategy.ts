@@ -33,6 +33,8 @@ export interface StrategyContext {
     readonly path: string;
     readonly ranks: readonly number[];
     readonly only: boolean;
+    /** Shards that no rank may read, by the number of ranks: a file that is not the rank's, and why. */
+    readonly misplaced: ReadonlyMap<number, { readonly path: string; readonly reason: string }>;
   };
   /** See `Runtime.frozenWeights`. */
   readonly frozenWeights?: boolean;

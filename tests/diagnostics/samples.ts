@@ -232,6 +232,10 @@ export const samples: Samples = {
     noRoomForShards: { folder: "models/bloom/tp-8", need: "375 GiB", free: "1.00 GiB" },
     shardsFailed: { folder: "models/bloom/tp-8", reason: "No space left on device" },
     shardsMissing: { ranks: 8, path: "models/bloom" },
+    shardMisplaced: {
+      path: "models/bloom/tp-8/rank-0-of-8-00001-of-00010.safetensors",
+      reason: "it was cut for rank 1 of 8, and lies where that of rank 0 of 8 belongs",
+    },
     weightsAreShards: { use: "accelerate" },
     kernelsNeedWhole: {},
     autoTpUnsupported: { reason: "DeepSpeed's AutoTP does not support gpt2" },

@@ -81,6 +81,11 @@ const TEXTS: readonly (readonly [string, string, string])[] = [
     "no-kernel-image",
     "crashed",
   ],
+  [
+    "ValueError: STW709: tp-2/rank-0-of-2.safetensors: it was cut for rank 1 of 2, this is rank 0 of 2",
+    "wrong-shard",
+    "crashed",
+  ],
   ["probability tensor contains either `inf`, `nan` or element < 0", "not-finite", "crashed"],
   ["OSError: [Errno 28] No space left on device", "disk-full", "crashed"],
 ];

@@ -56,6 +56,19 @@ export const shardsMissing: MessageKind<{ ranks: number; path: string }> = messa
     `Make them: stowage shard ${path} --tensor-parallel ${ranks}; or leave checkpoint out`,
 });
 
+export const shardMisplaced: MessageKind<{ path: string; reason: string }> = message({
+  code: "STW709",
+  title: "A file of shards is not that of its rank",
+  explanation:
+    "The files of all ranks have the same names of tensors, and often the same sizes. Each says in its header for which rank, " +
+    "of how many, and from which checkpoint it was cut. A file that was renamed, exchanged with another or copied from " +
+    "elsewhere would load, and the model would generate nonsense. The engine compares before it plans, and every rank before " +
+    "it reads.",
+  message: ({ path, reason }) => `Cannot use the file of shards "${path}": ${reason}`,
+  help: () =>
+    "Run stowage shard on the whole weights again: it writes anew what is not right; or fetch the folder again",
+});
+
 export const weightsAreShards: MessageKind<{ use: string }> = message({
   code: "STW706",
   title: "Weights are shards",

@@ -10,6 +10,7 @@ import {
 import {
   autoTpUnsupported,
   kernelsNeedWhole,
+  shardMisplaced,
   shardsMissing,
 } from "../../diagnostics/messages/shards.ts";
 import { inRange } from "../../catalog/version_range.ts";
@@ -127,6 +128,8 @@ function shardProblems(
     return behaviours.has("tensor-parallel-cut-empty") ? [kernelsNeedWhole({}, at)] : [];
   }
   if (weights !== "files" || shards?.ranks.includes(ranks)) return [];
+  const misplaced = shards?.misplaced.get(ranks);
+  if (misplaced !== undefined) return [shardMisplaced(misplaced, at)];
   return [shardsMissing({ ranks, path: shards?.path ?? "" }, at)];
 }
 

@@ -69,15 +69,26 @@ def _views_of(path):
     """Name to (mapping, start, stop, dtype, shape) of one file."""
     with open(path, "rb") as file:
         mapping = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    length = int.from_bytes(mapping[:8], "little")
-    header = json.loads(mapping[8 : 8 + length])
+    header, data = _read_header(mapping)
     header.pop("__metadata__", None)
-    data = 8 + length
     for name, entry in header.items():
         if entry["dtype"] not in DTYPES:
             raise ValueError(f"{os.path.basename(path)}: {name} has the dtype {entry['dtype']}")
         start, stop = entry["data_offsets"]
         yield name, (mapping, data + start, data + stop, DTYPES[entry["dtype"]], entry["shape"])
+
+
+def file_metadata(path) -> dict:
+    """The texts that the header of a file has beside its tensors."""
+    with open(path, "rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        return json.loads(file.read(length)).get("__metadata__", {})
+
+
+def _read_header(mapping):
+    """The JSON object, and where the data begin."""
+    length = int.from_bytes(mapping[:8], "little")
+    return json.loads(mapping[8 : 8 + length]), 8 + length
 
 
 def _will_need(mapping, start: int, stop: int) -> None:

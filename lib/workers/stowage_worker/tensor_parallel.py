@@ -10,7 +10,7 @@ from pathlib import Path
 import deepspeed
 import torch
 
-from .checkpoint import Checkpoint, checkpoint_files
+from .checkpoint import Checkpoint, checkpoint_files, file_metadata
 from .weights import parameter_kinds, random_tensor, write_random
 
 
@@ -92,7 +92,10 @@ class CutModel:
     def fill_from_shards(self, folder, rank: int, ranks: int) -> None:
         """From the files that `stowage shard` cut for this rank, where they were cut as DeepSpeed cuts here."""
         manifest = read_manifest(folder, ranks)
-        checkpoint = Checkpoint(folder / file["name"] for file in manifest["ranks"][rank])
+        files = [folder / file["name"] for file in manifest["ranks"][rank]]
+        for path in files:
+            check_owner(path, manifest["source"]["sha256"], rank, ranks)
+        checkpoint = Checkpoint(files)
 
         def read(name, parameter) -> None:
             entry = manifest["tensors"].get(self.sources[name])
@@ -163,6 +166,25 @@ def read_manifest(folder, ranks: int) -> dict:
     if manifest["tensorParallel"] != ranks:
         raise ValueError(f"{folder} is cut for {manifest['tensorParallel']} ranks, not {ranks}")
     return manifest
+
+
+def check_owner(path, source: str, rank: int, ranks: int) -> None:
+    """Files of all ranks have the same tensors in the same shapes: only the header tells whose a file is."""
+    metadata = file_metadata(path)
+    wanted = {"stowage.rank": str(rank), "stowage.ranks": str(ranks), "stowage.source": source}
+    found = {key: metadata.get(key) for key in wanted}
+    if found == wanted:
+        return
+    if found["stowage.rank"] is None:
+        reason = "it does not say for which rank it was cut"
+    elif found["stowage.source"] != source:
+        reason = "it was cut from another checkpoint than the manifest says"
+    else:
+        reason = (
+            f"it was cut for rank {found['stowage.rank']} of {found['stowage.ranks']}, "
+            f"this is rank {rank} of {ranks}"
+        )
+    raise ValueError(f"STW709: {path}: {reason}")
 
 
 def kept_runs(entry: dict, rank: int):
