@@ -13,6 +13,8 @@ import type { DeviceGroup, PhasePeak } from "./phase_peaks.ts";
 const PHASE_NAMES: Readonly<Record<Phase, string>> = {
   start: "start",
   load: "loading",
+  warmup: "first generation",
+  capture: "capture of the graph",
   prefill: "prefill (the prompt)",
   decode: "decode (the new tokens)",
 };

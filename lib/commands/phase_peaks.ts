@@ -4,7 +4,7 @@ import type { CellSpec, Pipeline } from "../language/pipeline.ts";
 import { configure } from "../plan/configuration.ts";
 import type { PlanContext } from "../plan/context.ts";
 import { resolve } from "../plan/resolve.ts";
-import type { Category, Phase } from "../trace/trace.ts";
+import { type Category, CELL_PHASES, type Phase } from "../trace/trace.ts";
 
 /** Bytes of a device at the fullest moment of a phase. */
 export interface PhasePeak {
@@ -19,7 +19,7 @@ export interface DeviceGroup {
   readonly phases: readonly PhasePeak[];
 }
 
-const PHASES: readonly Phase[] = ["start", "load", "prefill", "decode"];
+const PHASES: readonly Phase[] = ["start", "load", ...CELL_PHASES];
 
 /** Bytes are those of the tensors themselves, before an allocator rounds them up. */
 const UNROUNDED = 1;

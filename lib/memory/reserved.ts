@@ -6,7 +6,7 @@
  * memory does not cut short what is told of the others.
  */
 import { MAX_AGE, type Program } from "../trace/program.ts";
-import type { Phase } from "../trace/trace.ts";
+import { CELL_PHASES, type Phase } from "../trace/trace.ts";
 import { CachingAllocator } from "./allocator/allocator.ts";
 import { type DevicePass, devicePasses, type PassesOfDevice, samePasses } from "./device_passes.ts";
 import { findPeriod, type Period } from "./period.ts";
@@ -97,7 +97,7 @@ export class DeviceReplay {
     let failure: Failure | undefined;
 
     function play(pass: DevicePass, step: number): boolean {
-      if (loading === undefined && pass.phase === "prefill") {
+      if (loading === undefined && CELL_PHASES.includes(pass.phase)) {
         loading = {
           allocated: allocator.peakAllocatedBytes,
           reserved: allocator.peakReservedBytes,
@@ -106,6 +106,8 @@ export class DeviceReplay {
         allocator.emptyCache();
         allocator.resetPeaks();
       }
+      // `torch.cuda.graph` does so before it captures.
+      if (pass.phase === "capture") allocator.emptyCache();
       sizes.evaluate(batch, step, values);
       for (let i = 0; i < values.length; i++) {
         const bytes = values[i] as number;

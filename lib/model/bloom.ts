@@ -84,5 +84,6 @@ export const bloom: ModelFamily = {
     return (isTuple ? forwardTuple : forward)(shape, pass, execution, torch);
   },
   graphStep: "plain",
+  hasBias: () => true,
   takesPositionIds: false,
 };

@@ -116,6 +116,8 @@ export interface ModelFamily<S extends ModelShape = ModelShape> {
   ): readonly { readonly name: string; readonly bytes: number }[];
   /** The form of the step that workers capture as a graph, by its MLP; absent where they have none for this family. */
   readonly graphStep?: "plain" | "gated";
+  /** Whether any product within a layer adds a bias; asked where there is a step to capture. @default false */
+  hasBias?(shape: S): boolean;
   /** Whether the loop hands positions to the model. */
   readonly takesPositionIds: boolean;
 }

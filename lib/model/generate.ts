@@ -62,9 +62,17 @@ export function traceGenerate(
     : new Loop(torch, family, shape, execution);
 
   if (execution.layer === undefined) traceBuffers(family, shape, execution, torch);
-  sink.beginPhase("prefill", 0);
+  const first = pass(promptTokens, 0);
+  const blocks = Array.from({ length: shape.layers }, (_, layer) => family.blockName(layer));
+  const devices = new Set(["", ...blocks].map((module) => execution.deviceOf(module)));
+  sink.beginPhase(loop.warmUp === undefined ? "prefill" : "warmup", 0);
+  for (const device of devices) torch.prepareWorkspace(device);
+  if (loop.warmUp !== undefined) {
+    loop.warmUp(first, (phase) => sink.beginPhase(phase, 0));
+    sink.beginPhase("prefill", 0);
+  }
   loop.begin(batch, promptTokens);
-  loop.step(pass(promptTokens, 0));
+  loop.step(first);
   let written = 0;
   for (const number of writtenSteps(newTokens - 1, generation.decodeSteps)) {
     const past = promptTokens + number - 1;

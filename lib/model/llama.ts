@@ -143,5 +143,6 @@ export const llama: ModelFamily<LlamaShape> = {
   forward,
   tracedSince: "4.57.0",
   graphStep: "gated",
+  hasBias: ({ qkvBias, outputBias, mlpBias }) => qkvBias || outputBias || mlpBias,
   takesPositionIds: true,
 };

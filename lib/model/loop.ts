@@ -3,6 +3,7 @@ import type { Execution, ForwardPass, KvCache, ModelFamily, ModelShape } from ".
 import { returnLogits } from "./head.ts";
 import { growCache } from "./kv_cache.ts";
 import { type Scores, selectToken } from "./sample.ts";
+import type { Phase } from "../trace/trace.ts";
 import type { Torch } from "./torch.ts";
 
 /** Bytes of a token id, a mask entry or a position. */
@@ -10,6 +11,8 @@ const ID_BYTES = 8;
 
 /** A generation loop, whatever the version of the library. */
 export interface GenerationLoop {
+  /** A first generation that is unlike the others, from within its phase; absent where all do the same. */
+  warmUp?(pass: ForwardPass, beginPhase: (phase: Phase) => void): void;
   /** From the call of `generate` to the first pass. */
   begin(batch: number, promptTokens: number): void;
   /** One pass and the token that comes of it. */

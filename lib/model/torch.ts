@@ -223,6 +223,15 @@ export class Torch extends Tape {
     });
   }
 
+  /**
+   * The workspace of cuBLAS on a device, taken before anything else of a cell: a process that has multiplied before has
+   * it, and workers see to it that the first cell finds it as the others do.
+   */
+  prepareWorkspace(device: number): void {
+    this.device = device;
+    this.#takeWorkspace("cuBLAS workspace", this.runtime.cublasWorkspaceBytes);
+  }
+
   #takeWorkspace(name: string, bytes: number): void {
     if (this.runtime.cublasWorkspaceBytes === 0) return;
     const key = `${this.device} ${name}`;

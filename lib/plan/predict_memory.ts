@@ -3,7 +3,7 @@ import { memoryCalibration } from "../catalog/calibration.ts";
 import { type Peak, PeakMemory, type Peaks } from "../memory/peak.ts";
 import type { Reserved } from "../memory/reserved.ts";
 import type { Placement, StrategyContext, Workload } from "../strategy/strategy.ts";
-import { HOST, type Phase } from "../trace/trace.ts";
+import { CELL_PHASES, HOST } from "../trace/trace.ts";
 import {
   cpuInterval,
   doubted,
@@ -18,8 +18,6 @@ import { reservedNeed } from "./reserved_need.ts";
 
 /** PyTorch's CUDA allocator rounds blocks to 512 B, its CPU allocator aligns them to 64 B. */
 const BLOCK_BYTES = { gpu: 512, cpu: 64 } as const;
-
-const AFTER_LOADING: readonly Phase[] = ["prefill", "decode"];
 
 /** What a device needs, before it is judged. */
 export interface DeviceNeed extends DevicePrediction {
@@ -98,7 +96,7 @@ type AllocatorTerms = Pick<
 >;
 
 function deviceSums(memory: Peaks, device: number) {
-  const after = memory.peak(device, AFTER_LOADING);
+  const after = memory.peak(device, CELL_PHASES);
   return {
     weightsBytes: after.byCategory.weights,
     kvBytes: memory.peakOf(device, "kv"),
@@ -212,6 +210,6 @@ function residentBytes(
 ): number {
   const { cpuBaseBytes, cpuBaseResidentBytes } = memoryCalibration(stack);
   const loading = memory.peak(0, ["start", "load"]).bytes - mappedBytes.loading;
-  const generating = memory.peak(0, AFTER_LOADING).bytes - mappedBytes.generating;
+  const generating = memory.peak(0, CELL_PHASES).bytes - mappedBytes.generating;
   return Math.max(loading, generating) - cpuBaseBytes[use] + cpuBaseResidentBytes[use];
 }

@@ -19,6 +19,8 @@ export function runProgram(program: Program, batch: number, clock: Clock): void 
   const last = repeated ?? passes.at(-1);
   const values = new Float64Array(sizes.length);
   for (const pass of [...passes, ...repeated === undefined ? [] : [repeated]]) {
+    // A first generation that does more is not timed.
+    if (pass.phase === "warmup" || pass.phase === "capture") continue;
     const isBetween = pass.phase === "decode" && pass.step !== 1 && pass !== last;
     if (isBetween) continue;
     const step = pass === repeated ? decodeSteps : pass.step;

@@ -4,8 +4,15 @@
  * (peak memory, time) is such a sink. Bytes are what the program asks for, before an allocator rounds them.
  */
 
-/** `start`: the process with its libraries. `load`: until ready to generate. Then one prefill, and decode steps. */
-export type Phase = "start" | "load" | "prefill" | "decode";
+/**
+ * `start`: the process with its libraries. `load`: until ready to generate. `warmup` and `capture`: a first generation, where
+ * it does what later ones do not, and the graph that it captures, before which cached memory is returned. Then one prefill,
+ * and decode steps.
+ */
+export type Phase = "start" | "load" | "warmup" | "capture" | "prefill" | "decode";
+
+/** What a cell does, as opposed to what a session does once. */
+export const CELL_PHASES: readonly Phase[] = ["warmup", "capture", "prefill", "decode"];
 
 /** Index of the host process among the devices of a trace. */
 export const HOST = -1;

@@ -6,9 +6,15 @@ import type { AllocatorOptions } from "../../lib/memory/allocator/rules.ts";
 import { DeviceReplay } from "../../lib/memory/reserved.ts";
 import { placeStrategy } from "../../lib/strategy/registry.ts";
 import type { Placement, Workload } from "../../lib/strategy/strategy.ts";
+import { CELL_PHASES } from "../../lib/trace/trace.ts";
 import { Program } from "../../lib/trace/program.ts";
 import { bloomShape } from "../model/shapes.ts";
-import { accelerateSpec, dsZeroSpec, strategyContext } from "../strategy/contexts.ts";
+import {
+  accelerateSpec,
+  dsInferenceSpec,
+  dsZeroSpec,
+  strategyContext,
+} from "../strategy/contexts.ts";
 
 /** The trace itself through an allocator, event by event. */
 function direct(
@@ -21,10 +27,14 @@ function direct(
   let loadPeakAllocatedBytes = 0;
   let loadPeakReservedBytes = 0;
   let failed = false;
+  let isInCell = false;
   const first = workload.newTokens - 1;
   placement.trace({ ...workload, decodeSteps: { first } }, {
     beginPhase(phase) {
-      if (phase !== "prefill" || failed) return;
+      if (failed) return;
+      if (phase === "capture") allocator.emptyCache();
+      if (isInCell || !CELL_PHASES.includes(phase)) return;
+      isInCell = true;
       loadPeakAllocatedBytes = allocator.peakAllocatedBytes;
       loadPeakReservedBytes = allocator.peakReservedBytes;
       allocator.emptyCache();
@@ -65,7 +75,12 @@ Deno.test("a program replays to what the trace itself gives", () => {
   fc.assert(
     fc.property(
       fc.record({
-        spec: fc.constantFrom(accelerateSpec(), dsZeroSpec(), dsZeroSpec({ offload: "cpu" })),
+        spec: fc.constantFrom(
+          accelerateSpec(),
+          dsInferenceSpec({ decode: "graph" }),
+          dsZeroSpec(),
+          dsZeroSpec({ offload: "cpu" }),
+        ),
         layers: fc.integer({ min: 1, max: 14 }),
         heads: fc.constantFrom(2, 4),
         headDim: fc.constantFrom(32, 64, 200),

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { bloom } from "../../lib/model/bloom.ts";
 import { type Generation, traceGenerate } from "../../lib/model/generate.ts";
+import type { Execution } from "../../lib/model/family.ts";
 import { plainExecution } from "../../lib/strategy/execution.ts";
 import { Recorder } from "../trace/recorder.ts";
 import { testRuntime, TINY } from "./shapes.ts";
@@ -14,9 +15,9 @@ const GENERATION: Generation = {
   decodeSteps: "every",
 };
 
-function record(changes: Partial<Generation> = {}): Recorder {
+function record(changes: Partial<Generation> = {}, execution = plainExecution(0)): Recorder {
   const recorder = new Recorder();
-  traceGenerate(bloom, TINY, { ...GENERATION, ...changes }, plainExecution(0), recorder);
+  traceGenerate(bloom, TINY, { ...GENERATION, ...changes }, execution, recorder);
   return recorder;
 }
 
@@ -25,6 +26,7 @@ function during(recorder: Recorder, name: string) {
   const start = recorder.events.findIndex((event) =>
     event.kind === "phase" && `${event.phase} ${event.step}` === name
   );
+  if (start < 0) return [];
   const rest = recorder.events.slice(start + 1);
   const stop = rest.findIndex(({ kind }) => kind === "phase");
   return rest.slice(0, stop < 0 ? undefined : stop);
@@ -51,15 +53,49 @@ Deno.test("no step allocates: each is a replay for which the host does nothing",
   }
 });
 
+/** A stack on a GPU, whose products take workspaces. */
+const ON_GPU = {
+  ...testRuntime(),
+  deviceType: "gpu" as const,
+  decode: "graph" as const,
+  cublasWorkspaceBytes: 2 ** 25,
+};
+
 Deno.test("the graph has a pool of its own, of which only the workspaces outlive the capture", () => {
-  const runtime = { ...testRuntime(), decode: "graph" as const, cublasWorkspaceBytes: 2 ** 25 };
-  const recorder = record({ runtime });
-  const prefill = during(recorder, "prefill 0");
-  const own = prefill.flatMap((event) =>
+  const capture = during(record({ runtime: ON_GPU }), "capture 0");
+  const own = capture.flatMap((event) =>
     event.kind === "allocate" && event.tensor.stream !== undefined ? [event] : []
   );
-  const freed = new Set(prefill.flatMap((event) => event.kind === "free" ? [event.handle] : []));
+  const freed = new Set(capture.flatMap((event) => event.kind === "free" ? [event.handle] : []));
   const kept = own.filter(({ handle }) => !freed.has(handle)).map(({ tensor }) => tensor.bytes);
   assert.ok(own.length > 10);
   assert.deepEqual(kept, [2 ** 25, 2 ** 20]);
+});
+
+Deno.test("only a product that adds a bias takes the workspace of cuBLASLt", () => {
+  const workspaces = (execution: Execution) =>
+    during(record({ runtime: ON_GPU }, execution), "capture 0").flatMap((event) =>
+      event.kind === "allocate" && event.tensor.category === "workspace" ? [event.tensor.bytes] : []
+    );
+  assert.deepEqual(workspaces({ ...plainExecution(0), biasApart: true }), [2 ** 25]);
+});
+
+Deno.test("the first generation makes a step's tensors before the graph has them", () => {
+  const recorder = record({ runtime: ON_GPU });
+  const names = (phase: string) =>
+    during(recorder, phase).flatMap((event) =>
+      event.kind === "allocate" ? [event.tensor.name] : []
+    );
+  const captured = names("capture 0").filter((name) => !name.includes("workspace"));
+  assert.deepEqual(names("warmup 0").slice(-captured.length), captured);
+  assert.ok(names("prefill 0").length > captured.length);
+});
+
+Deno.test("a CPU and a single token need no graph", () => {
+  const single = record({ runtime: ON_GPU, newTokens: 1 });
+  const onCpu = record({ runtime: { ...testRuntime(), deviceType: "cpu", decode: "graph" } });
+  for (const recorder of [onCpu, single]) {
+    assert.deepEqual(during(recorder, "capture 0"), []);
+    assert.ok(during(recorder, "prefill 0").length > 0);
+  }
 });

@@ -51,7 +51,10 @@ export function traced(each: AllocationCase, transformers: string): Allocations 
   return { parameters, events: signedBytes(recorder, each.leastBytes) };
 }
 
-/** Of the generation alone, without the caller's ids and mask, which are there before and after. */
+/**
+ * Of the generation alone, without what is there before and after: the caller's ids and mask, and the workspaces that
+ * workers have cuBLAS take before the first cell.
+ */
 export function signedBytes({ events }: Recorder, leastBytes: number): number[] {
   const sizes = new Map<number, number>();
   const callers = new Set<number>();
@@ -59,6 +62,7 @@ export function signedBytes({ events }: Recorder, leastBytes: number): number[] 
   const first = events.findIndex((event) => event.kind === "phase");
   for (const event of events.slice(first)) {
     if (event.kind === "allocate") {
+      if (event.tensor.category === "workspace") continue;
       if (callers.size < 2) {
         callers.add(event.handle);
         continue;

@@ -231,7 +231,32 @@ def clean_up() -> None:
     """Back to what loading left, so that one cell does not count for the next."""
     gc.collect()
     if torch.cuda.is_available():
-        torch.cuda.empty_cache()
+        renew_workspaces()
+
+
+def renew_workspaces() -> None:
+    """Every cell finds the workspaces of cuBLAS where the first one does, and none but those of the main streams.
+
+    cuBLAS keeps one for each stream that it multiplied on, in a block of PyTorch's allocator: where the first cell
+    happened to put it, and for the stream of a captured graph in the pool of that graph, of which 20 to 40 MiB then
+    outlive it.
+    """
+    synchronize()
+    clear = getattr(torch._C, "_cuda_clearCublasWorkspaces", None)
+    if clear is not None:
+        clear()
+    torch.cuda.empty_cache()
+    for device in range(torch.cuda.device_count()):
+        if torch.cuda.memory_reserved(device) == 0:
+            continue  # a device that is not used has no context, and must not get one
+        multiply_once(device)
+    synchronize()
+    torch.cuda.empty_cache()
+
+
+def multiply_once(device: int) -> None:
+    square = torch.ones((8, 8), device=f"cuda:{device}")
+    torch.mm(square, square)
 
 
 def synchronize() -> None:
