@@ -13,6 +13,7 @@ import {
   sizes,
 } from "./bloom_parts.ts";
 import { lastLogits } from "./head.ts";
+import { passing } from "./layers.ts";
 import type { Execution, ForwardPass, KvCache, Logits, ModelShape } from "./family.ts";
 import { cacheTensor } from "./kv_cache.ts";
 import {
@@ -83,6 +84,8 @@ function attention(
   const masked = first
     ? softmaxWithMask(torch, size.heads, pass)
     : softmaxWithBias(torch, scores, pass);
+  if (first) passing(execution, `${name}.scale_mask_softmax`);
+  passing(execution, `${name}.attention_dropout`);
   const valueCopy = merges(keys)
     ? torch.elementwise("value_transposed", cacheBytes, cacheBytes)
     : undefined;

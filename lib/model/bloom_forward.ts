@@ -15,7 +15,7 @@ import {
 } from "./bloom_parts.ts";
 import type { Execution, ForwardPass, Logits, ModelShape } from "./family.ts";
 import { lastLogits } from "./head.ts";
-import { project } from "./layers.ts";
+import { passing, project } from "./layers.ts";
 import { updateCache } from "./kv_cache.ts";
 import { causalMask, causalMaskInPlace } from "./masks.ts";
 import type { Torch } from "./torch.ts";
@@ -51,6 +51,7 @@ function attention(
     ? undefined
     : torch.elementwise("attn_weights", scoresBytes, scoresBytes);
   const probs = torch.softmaxInFloat32("attention_probs", size.scores);
+  passing(execution, `${name}.attention_dropout`);
   let context = torch.bmm("context", localBytes, scoresBytes + cacheBytes, flops);
   if (query > 1 && size.heads > 1) context = torch.rebind(context, "merge_heads", localBytes);
 

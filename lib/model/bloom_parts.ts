@@ -1,7 +1,7 @@
 /** What the forward passes of BLOOM have in common, whatever the version: all but attention, its cache and its masks. */
 import { finalNorm } from "./blocks.ts";
 import { type Execution, type ForwardPass, keyLength, type ModelShape } from "./family.ts";
-import { layerNorm, project } from "./layers.ts";
+import { layerNorm, passing, project } from "./layers.ts";
 import type { Placed, Torch } from "./torch.ts";
 
 /** Full name of the module of one layer. */
@@ -147,6 +147,7 @@ function bloomMlp(
   const localBytes = rows * local * torch.runtime.elementBytes;
   const wide = { rows, inputs: shape.hiddenSize, outputs: local };
   const up = project(torch, `${name}.dense_h_to_4h`, wide, true, execution);
+  passing(execution, `${name}.gelu_impl`);
   const activated = bloomGelu(torch, localBytes);
   torch.free(up);
   execution.enter(`${name}.dense_4h_to_h`, localBytes);

@@ -17,6 +17,7 @@ import type { Execution, ForwardPass, KvCache, Logits, ModelShape } from "./fami
 import { sendCacheHome } from "./bloom_2022.ts";
 import { lastLogits } from "./head.ts";
 import { cacheTensor } from "./kv_cache.ts";
+import { passing } from "./layers.ts";
 import type { Placed, Torch } from "./torch.ts";
 
 /** BloomAttention.forward; its locals live until it returns. */
@@ -73,6 +74,7 @@ function attention(
       input,
     )
     : torch.softmaxInFloat32("attention_probs", scores);
+  passing(execution, `${name}.attention_dropout`);
   let context = torch.bmm("context", localBytes, scoresBytes + cacheBytes, flops);
   if (query > 1 && size.heads > 1) context = torch.rebind(context, "merge_heads", localBytes);
 

@@ -5,7 +5,7 @@ import type { Execution, ForwardPass, Logits } from "./family.ts";
 import type { Gpt2Shape } from "./gpt2.ts";
 import { lastLogits } from "./head.ts";
 import { updateCache } from "./kv_cache.ts";
-import { embed, layerNorm, project } from "./layers.ts";
+import { embed, layerNorm, passing, project } from "./layers.ts";
 import { causalMask } from "./masks.ts";
 import type { Placed, Torch } from "./torch.ts";
 
@@ -41,7 +41,12 @@ function attention(
     softmaxInDtype: true,
   });
   const back = { rows, inputs: local, outputs: shape.hiddenSize };
+  // Before 5.0 eager attention calls a module; sdpa never does.
+  if (kind === "eager" && !behaviours.has("loop-position-ids")) {
+    passing(execution, `${name}.attn_dropout`);
+  }
   const output = project(torch, `${name}.c_proj`, back, true, execution);
+  passing(execution, `${name}.resid_dropout`);
   execution.allReduce(torch.device, rows * shape.hiddenSize * elementBytes);
   torch.free(context, qkv);
   return { output, weights };
@@ -82,10 +87,12 @@ function block(
   const local = shape.intermediateSize / pass.tensorParallel;
   const wide = { rows, inputs: hiddenSize, outputs: local };
   const up = project(torch, `${name}.mlp.c_fc`, wide, true, execution);
+  passing(execution, `${name}.mlp.act`);
   const activated = geluNew(torch, rows * local * elementBytes);
   torch.free(up);
   const back = { rows, inputs: local, outputs: hiddenSize };
   const down = project(torch, `${name}.mlp.c_proj`, back, true, execution);
+  passing(execution, `${name}.mlp.dropout`);
   execution.allReduce(torch.device, bytes);
   torch.free(activated);
   const output = torch.rebind(again, "mlp_output", bytes, 2 * bytes);
@@ -112,6 +119,7 @@ export function forward(
     device: torch.device,
     bytes,
   };
+  passing(execution, "transformer.drop");
   const mask = causalMask(torch, pass);
   const shared = mask === undefined ? [] : [mask];
   const blocks = { shape, pass, blockName, given: () => shared };

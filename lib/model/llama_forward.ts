@@ -5,7 +5,7 @@ import { type AttentionSizes, attentionSizes, eagerAttention, sdpaAttention } fr
 import { finalNorm, runBlocks } from "./blocks.ts";
 import type { Execution, ForwardPass, Logits } from "./family.ts";
 import { lastLogits } from "./head.ts";
-import { embed, project, rmsNorm } from "./layers.ts";
+import { embed, passing, project, rmsNorm } from "./layers.ts";
 import { updateCache } from "./kv_cache.ts";
 import type { LlamaShape } from "./llama.ts";
 import { causalMask } from "./masks.ts";
@@ -89,6 +89,7 @@ function mlp(
   const bytes = rows * local * torch.runtime.elementBytes;
   const wide = { rows, inputs: shape.hiddenSize, outputs: local };
   const gate = project(torch, `${name}.gate_proj`, wide, shape.mlpBias, execution);
+  passing(execution, `${name}.act_fn`);
   const activated = torch.rebind(gate, "act_fn", bytes);
   const up = project(torch, `${name}.up_proj`, wide, shape.mlpBias, execution);
   const gated = torch.elementwise("gated", bytes, 2 * bytes);
@@ -138,6 +139,7 @@ export function forward(
   torch.device = execution.deviceOf("model.embed_tokens");
   const embeds = embed(torch, "model.embed_tokens", rows, shape.hiddenSize, execution);
   const mask = causalMask(torch, pass, shape.window);
+  passing(execution, "model.rotary_emb");
   const tables = rotaryTables(torch, pass, shape.headDim);
   const shared = [...mask === undefined ? [] : [mask], ...tables];
 

@@ -4,7 +4,7 @@ import { finalNorm, runBlocks } from "./blocks.ts";
 import type { Execution, ForwardPass, Logits } from "./family.ts";
 import { lastLogits } from "./head.ts";
 import { updateCache } from "./kv_cache.ts";
-import { embed, layerNorm, project } from "./layers.ts";
+import { embed, layerNorm, passing, project } from "./layers.ts";
 import { causalMask, causalMaskInPlace } from "./masks.ts";
 import type { OptShape } from "./opt.ts";
 import type { Placed, Torch } from "./torch.ts";
@@ -76,6 +76,7 @@ function decoderLayer(
     execution,
   );
   torch.free(again);
+  passing(execution, `${name}.activation_fn`);
   const activated = torch.rebind(up, "activation_fn", rows * local * elementBytes);
   const down = project(
     torch,

@@ -1,7 +1,7 @@
 /**
  * Which parameters are gathered when: `PartitionedParameterCoordinator` of
  * deepspeed/runtime/zero/partitioned_param_coordinator.py (0.19.8). The first pass is recorded, every later one prefetches
- * along the record.
+ * along the record: at each call of a module, also of one without parameters.
  */
 
 /** One partitioned parameter, shared by the modules that tie it. */
@@ -53,11 +53,20 @@ export class Coordinator<P extends LiveParameter> {
   /** Last call that a fetch or prefetch of this pass was for. */
   readonly #fetchedFor = new Map<P, number>();
 
-  /** @param parameters All parameters in the order in which they were partitioned: their ids. */
-  constructor(parameters: readonly P[], limits: LiveLimits, gatherer: Gatherer<P>) {
+  /**
+   * @param parameters All parameters in the order in which they were partitioned: their ids.
+   * @param recorded The parameters of each module call of a pass, when one was recorded before.
+   */
+  constructor(
+    parameters: readonly P[],
+    limits: LiveLimits,
+    gatherer: Gatherer<P>,
+    recorded: readonly (readonly P[])[] = [],
+  ) {
     this.#ids = new Map(parameters.map((parameter, id) => [parameter, id]));
     this.#limits = limits;
     this.#gatherer = gatherer;
+    this.#calls = recorded.map((parameters) => this.#byId(parameters));
   }
 
   /** `reset_step`, before each forward pass. */

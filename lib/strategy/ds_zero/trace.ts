@@ -4,12 +4,13 @@ import type { DsZeroSpec } from "../../language/pipeline.ts";
 import type { Execution } from "../../model/family.ts";
 import { traceGenerate } from "../../model/generate.ts";
 import type { TraceSink } from "../../trace/trace.ts";
-import { beginningWith, plainExecution } from "../execution.ts";
+import { beginningWith } from "../execution.ts";
 import { generationOf } from "../generation.ts";
 import { traceFirstGeneration, traceStart } from "../start.ts";
 import type { StrategyContext, Workload } from "../strategy.ts";
 import { Coordinator } from "./coordinator.ts";
 import { GatherMemory } from "./gather.ts";
+import { hookedModules } from "./hooked_modules.ts";
 import { traceLoad } from "./load.ts";
 import type { ZeroLayout, ZeroWeight } from "./place.ts";
 
@@ -61,36 +62,55 @@ function traceUnidentified(
   });
 }
 
-/** The module hooks of stage 3: parameters are gathered before a module runs and may be released after it. */
+/**
+ * The module hooks of stage 3: parameters are gathered before a module runs and may be released after it. What is
+ * traced is a generation that another one came before, as in a session whose cells warm up: its prefill prefetches too.
+ */
 function gathering(
   spec: DsZeroSpec,
   context: StrategyContext,
   { ranks, weights, settings }: ZeroLayout,
   sink: TraceSink,
 ): { readonly execution: Execution; end(): void } {
-  const byModule = new Map<string, ZeroWeight[]>();
-  for (const weight of weights) {
-    for (const module of weight.modules) {
-      byModule.set(module, [...byModule.get(module) ?? [], weight]);
-    }
-  }
   const partitioning = {
     ranks,
     offload: spec.offload,
     isCpu: context.hardware.device.type === "cpu",
   };
-  const coordinator = new Coordinator(weights, settings, new GatherMemory(partitioning, sink));
-  let first: string | undefined;
-  const execution: Execution = {
-    ...plainExecution(0),
-    enter(module) {
-      first ??= module;
-      if (module === first) coordinator.beginPass();
-      coordinator.enter(byModule.get(module) ?? []);
-    },
-    leave(module) {
-      coordinator.leave(byModule.get(module) ?? []);
-    },
+  const coordinator = new Coordinator(
+    weights,
+    settings,
+    new GatherMemory(partitioning, sink),
+    recordedCalls(spec, context, weights),
+  );
+  return {
+    execution: hookedModules(context.root, weights, coordinator),
+    end: () => coordinator.end(),
   };
-  return { execution, end: () => coordinator.end() };
 }
+
+const RECORDS = new WeakMap<readonly ZeroWeight[], readonly (readonly ZeroWeight[])[]>();
+
+/** The parameters of each module call of a pass: the same for a prompt as for one token. */
+function recordedCalls(
+  spec: DsZeroSpec,
+  context: StrategyContext,
+  weights: readonly ZeroWeight[],
+): readonly (readonly ZeroWeight[])[] {
+  const known = RECORDS.get(weights);
+  if (known !== undefined) return known;
+  const calls: (readonly ZeroWeight[])[] = [];
+  const recorder = hookedModules(context.root, weights, {
+    beginPass: () => {},
+    enter: (parameters) => void calls.push(parameters),
+    leave: () => {},
+  });
+  const workload = { batchSize: 1, promptTokens: 1, newTokens: 1 };
+  const generation = generationOf(spec, context, workload, 1);
+  traceGenerate(context.family, context.shape, generation, recorder, NOTHING);
+  RECORDS.set(weights, calls);
+  return calls;
+}
+
+/** Keeps nothing of a trace. */
+const NOTHING: TraceSink = { beginPhase() {}, allocate: () => 0, free() {}, run() {} };
