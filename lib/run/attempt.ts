@@ -7,6 +7,8 @@ import { EventReader } from "./events.ts";
 import { FolderWatch } from "./folder_watch.ts";
 import type { HostLedger } from "./host_ledger.ts";
 import { HostWatch, type HostWatchReport } from "./host_watch.ts";
+import { makeMemoryGroup, type MemoryGroup } from "./memory_group.ts";
+import type { GroupPlace } from "./memory_group_place.ts";
 import { type ProcessEnd, startProcess } from "./process.ts";
 import type { WorkerEvent } from "./protocol.ts";
 
@@ -22,6 +24,8 @@ export interface AttemptRequest {
   readonly token: string;
   /** Most bytes that all processes may hold on the host; null for no cap. */
   readonly hostCapBytes: number | null;
+  /** Where a control group may be made that holds them to it; absent where only watching does. */
+  readonly groups?: GroupPlace;
   /** What other sessions hold of it. */
   readonly ledger?: HostLedger;
   readonly signal?: AbortSignal;
@@ -44,6 +48,9 @@ export interface HostStop {
 
 /** Events come with a notification; without one, they and the deadlines are looked at this often. */
 const POLL_MS = 100;
+/** A group can be removed as soon as the kernel has let go of the last process. */
+const REMOVALS = 40;
+const REMOVAL_MS = 25;
 
 /** Runs a session to its end. Throws what `startProcess` throws, and what the counterpart of the conversation does. */
 export async function runAttempt(
@@ -51,6 +58,7 @@ export async function runAttempt(
   conversation: Conversation,
 ): Promise<AttemptEnd> {
   const reader = new EventReader(request.folder, request.worldSize);
+  const group = groupOf(request);
   const child = startProcess({
     argv: request.argv,
     env: { ...request.env, STOWAGE_WATCH_STDIN: "1" },
@@ -59,8 +67,15 @@ export async function runAttempt(
     token: request.token,
     holdStdin: true,
   });
+  const isGrouped = group !== undefined && takesIn(group, child.pid);
   const watch = new FolderWatch(reader.folder);
-  const host = new HostWatch(child.pid, request.token, request.hostCapBytes, request.ledger);
+  const host = new HostWatch({
+    leader: child.pid,
+    token: request.token,
+    capBytes: request.hostCapBytes,
+    ...(request.ledger === undefined ? {} : { ledger: request.ledger }),
+    ...(isGrouped ? { group } : {}),
+  });
   let isOver = false;
   child.done.catch(() => {}).finally(() => {
     isOver = true;
@@ -81,7 +96,8 @@ export async function runAttempt(
       const before = conversation.cell;
       stopped = request.signal?.aborted
         ? { kind: "interrupted" }
-        : conversation.step(performance.now()) ?? host.look(performance.now());
+        // First the host: when the kernel has killed one rank, what the others say of it is not the cause.
+        : host.look(performance.now()) ?? conversation.step(performance.now());
       // What a cell that is over has printed must not explain the end of the next one.
       if (conversation.cell !== before) child.forgetOutput();
       if (stopped !== null) break;
@@ -95,5 +111,29 @@ export async function runAttempt(
   }
   const process = await child.done;
   readEvents();
+  stopped ??= host.kernelStop();
+  if (group !== undefined) await removed(group);
   return { process, stopped, host: host.report() };
+}
+
+function groupOf({ token, hostCapBytes, groups }: AttemptRequest): MemoryGroup | undefined {
+  if (hostCapBytes === null || groups === undefined) return undefined;
+  const made = makeMemoryGroup(groups, { token, capBytes: hostCapBytes });
+  return "obstacle" in made ? undefined : made; // doctor says why
+}
+
+/** Takes the launcher in before it has started anything. @returns Whether that was possible. */
+function takesIn(group: MemoryGroup, pid: number): boolean {
+  try {
+    group.add(pid);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function removed(group: MemoryGroup): Promise<void> {
+  for (let left = REMOVALS; left > 0 && !group.remove(); left -= 1) {
+    await new Promise((resolve) => setTimeout(resolve, REMOVAL_MS));
+  }
 }

@@ -9,6 +9,7 @@ import { askInterpreter, findInterpreter, type Interpreter } from "./environment
 import { environmentsFolder } from "./environment/layout.ts";
 import { readMarker } from "./environment/marker.ts";
 import { examine, visibleGpus } from "./host.ts";
+import { findGroupPlace, type GroupPlace } from "./memory_group_place.ts";
 
 /** One thing that was looked at. */
 export interface DoctorFinding {
@@ -43,6 +44,7 @@ export async function examineHost(options: {
     ...await examineEnvironment(options),
     await examineDisk(options.cacheDirectory),
     ...await examineMachine(),
+    describeGroups(findGroupPlace()),
     ...examineVariables(),
   ];
 }
@@ -157,6 +159,21 @@ async function examineMachine(): Promise<DoctorFinding[]> {
         ).join("; "),
       },
   ];
+}
+
+/** Whether the kernel can hold sessions to `budget.host`. */
+export function describeGroups(place: GroupPlace): DoctorFinding {
+  const name = "host cap";
+  if ("parent" in place) {
+    const detail = `by control groups of version ${place.version}, made in ${place.parent}`;
+    return { name, status: "ok", detail };
+  }
+  return {
+    name,
+    status: "ok",
+    detail: `by watching processes twice a second; not by a control group: ${place.obstacle}`,
+    next: "for a cap that the kernel keeps, start with: systemd-run --user --scope stowage ...",
+  };
 }
 
 /** How much memory a process may pin. */

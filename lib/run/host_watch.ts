@@ -1,8 +1,10 @@
 /**
  * Watches the host memory while a session runs: what its processes hold together, against the budget, and what the host
- * has left. An exit by SIGKILL that nobody here has sent is the kernel's out-of-memory killer where memory was short.
+ * has left. Where the session has a control group, the kernel holds it to the budget, and is asked whether it had to. An exit by SIGKILL that nobody here has sent is the kernel's out-of-memory killer where memory was short.
  */
+import { formatBytes } from "../report/bytes.ts";
 import { HostLedger } from "./host_ledger.ts";
+import type { MemoryGroup } from "./memory_group.ts";
 import { findMembers } from "./process_tree.ts";
 import type { HostStop } from "./attempt.ts";
 
@@ -18,32 +20,42 @@ export interface HostWatchReport {
 
 const LOOK_MS = 500;
 
-/** Looks twice a second. */
+/** What to watch. */
+export interface HostWatchOptions {
+  readonly leader: number;
+  readonly token: string;
+  /** Null for no cap. */
+  readonly capBytes: number | null;
+  /** What other sessions hold of the same cap. */
+  readonly ledger?: HostLedger;
+  /** The session's own control group. */
+  readonly group?: MemoryGroup;
+}
+
+/** Looks twice a second at the processes, and at every call at what the kernel did. */
 export class HostWatch {
   readonly #leader: number;
   readonly #token: string;
   readonly #capBytes: number | null;
   readonly #ledger: HostLedger;
+  readonly #group: MemoryGroup | undefined;
   readonly #killsBefore = kernelKills();
   #lookedMs = -Infinity;
   #peakTreeBytes: number | null = null;
   #leastAvailableBytes: number | null = null;
 
-  /** @param ledger What other sessions hold of the same cap. */
-  constructor(
-    leader: number,
-    token: string,
-    capBytes: number | null,
-    ledger: HostLedger = new HostLedger(),
-  ) {
+  constructor({ leader, token, capBytes, ledger = new HostLedger(), group }: HostWatchOptions) {
     this.#ledger = ledger;
     this.#leader = leader;
     this.#token = token;
     this.#capBytes = capBytes;
+    this.#group = group;
   }
 
   /** Looks, when it is time to. @returns Why the session must be ended; null to go on. */
   look(nowMs: number): HostStop | null {
+    const killed = this.kernelStop();
+    if (killed !== null) return killed;
     if (nowMs - this.#lookedMs < LOOK_MS) return null;
     this.#lookedMs = nowMs;
     const available = availableBytes();
@@ -56,9 +68,25 @@ export class HostWatch {
     const all = this.#ledger.note(this.#token, bytes);
     // Of several sessions the one that holds most is ended; the others go on.
     if (all.bytes <= this.#capBytes || !all.isLargest) return null;
-    const others = all.bytes === bytes ? "" : ` (${all.bytes} with the other sessions)`;
-    const message =
-      `the processes of the session held ${bytes} bytes${others} of the host's ${this.#capBytes}`;
+    const others = all.bytes === bytes
+      ? ""
+      : ` (${formatBytes(all.bytes)} with the other sessions)`;
+    const held = `${formatBytes(bytes)}${others}`;
+    const message = `the processes of the session held ${held} of the host's ${
+      formatBytes(this.#capBytes)
+    }`;
+    return { kind: "host", message };
+  }
+
+  /** That the kernel has ended a process of the session at its cap; null when it has not. */
+  kernelStop(): HostStop | null {
+    const cap = this.#capBytes;
+    if (this.#group === undefined || cap === null || this.#group.kills() === 0) return null;
+    // The page cache counts for a group too, but is given back first: what was killed for could not be.
+    this.#peakTreeBytes = Math.max(this.#peakTreeBytes ?? 0, this.#group.peakBytes() ?? cap);
+    const message = `the kernel ended a process of the session: together they held ${
+      formatBytes(this.#peakTreeBytes)
+    } of the host's ${formatBytes(cap)}, the limit of their control group`;
     return { kind: "host", message };
   }
 

@@ -53,17 +53,32 @@ export function deathOutcome(
   context: OutcomeContext,
 ): CellOutcome {
   const heard = all.some(({ loaded }) => loaded !== undefined);
+  const measurement = heard ? measureRanks(all, context) : null;
   return {
     ...readDeath(end, context.hostBytes),
-    measurement: heard ? measureRanks(all, context) : null,
+    measurement: withHostPeak(measurement, end),
   };
+}
+
+/** What the processes held when the host's budget ended them: no rank lived to tell. */
+function withHostPeak(
+  measurement: Measurement | null,
+  { stopped, host: { peakTreeBytes } }: AttemptEnd,
+): Measurement | null {
+  if (stopped?.kind !== "host" || peakTreeBytes === null) return measurement;
+  const nothing = { devices: [], hosts: [], time: null, tokenIds: [], tokensSha256: null };
+  const { hosts, ...rest } = measurement ?? { ...nothing, versions: {} };
+  const [first = { node: 0, peakBytes: 0, pinnedBytes: 0 }, ...others] = hosts;
+  return { ...rest, hosts: [{ ...first, peakBytes: peakTreeBytes }, ...others] };
 }
 
 /** Why the model never became ready: the outcome of every cell of the session. */
 export function loadOutcome(ranks: Ranks, end: AttemptEnd, context: OutcomeContext): CellOutcome {
   const failures = ranks.all.map(({ failed }) => failed).filter((failed) => failed !== undefined);
   const failure = failures.find(({ status }) => status === "oom") ?? failures[0];
-  if (failure === undefined) return { ...readDeath(end, context.hostBytes), measurement: null };
+  if (failure === undefined || end.stopped?.kind === "host") {
+    return { ...readDeath(end, context.hostBytes), measurement: withHostPeak(null, end) };
+  }
   const measurement = measureRanks(ranks.all, context);
   const message = `loading: ${failure.message}`;
   return { status: failure.status, measurement, message, ...known(failure.message) };

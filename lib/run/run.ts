@@ -16,6 +16,7 @@ import { examine, type HostFacts, usableGpus, visibleGpus } from "./host.ts";
 import { HostLedger } from "./host_ledger.ts";
 import { JOURNAL_VERSION } from "./journal_records.ts";
 import { endLeftovers, findLeftovers } from "./leftovers.ts";
+import { findGroupPlace } from "./memory_group_place.ts";
 import type { Progress } from "./progress.ts";
 import type { Results, RunFacts } from "./results.ts";
 import { findEarlier } from "./resume.ts";
@@ -166,6 +167,7 @@ async function runPlan(
         gpus: usableGpus(plan.hardware, gpus),
         cores: facts.cores,
         memoryBytes: facts.memoryBytes,
+        ...(plan.budget.hostBytes === undefined ? {} : { groups: findGroupPlace() }),
       },
       store,
       facts: runFacts,

@@ -23,6 +23,7 @@ import { workerCell, workerRequest } from "./request.ts";
 import { extensionVariables } from "./environment.ts";
 import { freePort } from "./free_port.ts";
 import type { HostLedger } from "./host_ledger.ts";
+import type { GroupPlace } from "./memory_group_place.ts";
 import { fileName, writeWhole } from "./run_folder.ts";
 
 /** What sessions need of the host. */
@@ -38,6 +39,8 @@ export interface SessionHost {
   readonly cores: number;
   /** Physical memory. */
   readonly memoryBytes: number;
+  /** Where a session may have a control group that holds it to the budget of the host; absent where none is wanted. */
+  readonly groups?: GroupPlace;
 }
 
 /** What a session writes down before it acts; each call returns when that is on the disk. */
@@ -136,7 +139,9 @@ function inFlight(
   context: OutcomeContext,
 ): CellOutcome {
   const everyRankEnded = conversation.ranks.every(({ ended }) => ended !== undefined);
-  return hasFailed(conversation) || everyRankEnded
+  // Where the host's budget ended a process, failures only tell that it is gone.
+  const isCause = end.stopped?.kind !== "host" || !hasFailed(conversation);
+  return isCause && (hasFailed(conversation) || everyRankEnded)
     ? endedOutcome(conversation.ranks, context)
     : deathOutcome(conversation.ranks, end, context);
 }
@@ -205,6 +210,7 @@ async function startAttempt(
       worldSize: session.worldSize,
       token,
       hostCapBytes: plan.budget.hostBytes ?? null,
+      ...(host.groups === undefined ? {} : { groups: host.groups }),
       ...(request.ledger === undefined ? {} : { ledger: request.ledger }),
       ...(request.signal === undefined ? {} : { signal: request.signal }),
       onEvent: request.onEvent,

@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import type { Plan, PlanCell, PlanSession } from "../../lib/plan/plan.ts";
 import { ListQueue } from "../../lib/run/cell_queue.ts";
 import type { Limits } from "../../lib/run/conversation.ts";
+import type { GroupPlace } from "../../lib/run/memory_group_place.ts";
 import type { CellOutcome } from "../../lib/run/outcome.ts";
 import type { WorkerEvent } from "../../lib/run/protocol.ts";
 import { runSession, type SessionJournal } from "../../lib/run/session.ts";
@@ -67,13 +68,15 @@ export interface ScriptOptions {
   readonly limits?: Partial<Limits>;
   readonly load?: "oom" | "crash" | "hang" | "die";
   readonly hostBytes?: number;
+  /** Where control groups may be made; without it only watching holds processes to `hostBytes`. */
+  readonly groups?: GroupPlace;
   readonly signal?: AbortSignal;
   readonly onEvent?: (event: WorkerEvent) => void;
 }
 
 /** Runs cells whose ids tell the worker what to do. */
 export async function runScript(ids: readonly string[], options: ScriptOptions = {}): Promise<Ran> {
-  const { limits, load, signal, onEvent, ...rest } = options;
+  const { limits, load, signal, onEvent, groups, ...rest } = options;
   const folder = temporaryFolder();
   const env: Record<string, string> = load === undefined ? {} : { STOWAGE_TEST_LOAD: load };
   const { plan, session, cells } = scriptedPlan(ids, { ...rest, env });
@@ -94,6 +97,7 @@ export async function runScript(ids: readonly string[], options: ScriptOptions =
       gpus: [],
       cores: 2,
       memoryBytes: 2 ** 34,
+      ...(groups === undefined ? {} : { groups }),
     },
     journal: toldJournal(told),
     ...(limits === undefined ? {} : { limits }),
