@@ -48,7 +48,7 @@ export function configure(
   const traced = tracedSpec(spec);
   const open = strategyContext(pipeline, resolved, traced ?? { ...spec, use: "accelerate" });
   const allocator = settleAllocator(traced ?? { allocator: spec.allocator ?? "native" }, open);
-  const context = { ...open, allocator };
+  const context = { ...open, allocator, isScript: spec.use === "script" };
   const settled = traced === undefined ? undefined : settle(traced, context);
   const { value: placement, diagnostics } = settled?.outcome ??
     { value: UNTRACED, diagnostics: [] };

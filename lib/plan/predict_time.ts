@@ -58,6 +58,7 @@ function readLoad(
     readBytes: checkpointReadBytes,
     uniqueBytes: Math.min(checkpointReadBytes, wholeBytes),
     cuts: worldSize > 1 && readsWhole && placement.readsShare !== true,
+    readsAhead: readsAhead(context, wholeBytes),
   };
   const { importSeconds, weightsSeconds } = loadTime(work, hardware, facts);
   const { spread } = facts;
@@ -70,6 +71,15 @@ function readLoad(
       high: importSeconds * spread.import + weightsSeconds * spread.load,
     },
   };
+}
+
+/** Of the host's memory what read_ahead.py fills at most: pages that are read too early are evicted again. */
+const LARGEST_SHARE_OF_MEMORY = 0.6;
+
+/** Whether the disk works while Python imports (stowage_worker/read_ahead.py): for GPUs, where the page cache has room. */
+function readsAhead({ isScript, hardware, hostCapacityBytes }: StrategyContext, bytes: number) {
+  const room = LARGEST_SHARE_OF_MEMORY * (hostCapacityBytes ?? Infinity);
+  return !isScript && hardware.device.type === "gpu" && bytes <= room;
 }
 
 function readSteps(

@@ -13,6 +13,8 @@ export interface LoadWork {
   readonly uniqueBytes: number;
   /** Whether each rank reads whole tensors and keeps a part of each. */
   readonly cuts: boolean;
+  /** Whether the disk is read from the start of the process on, while Python imports its libraries. */
+  readonly readsAhead?: boolean;
 }
 
 type Disk = Pick<Hardware, "diskBytesPerSecond" | "diskReaders">;
@@ -29,17 +31,18 @@ export interface LoadTime {
  * cut side by side and share what the page cache gives.
  */
 export function loadTime(
-  { ranks, nodes, readBytes, uniqueBytes, cuts }: LoadWork,
+  { ranks, nodes, readBytes, uniqueBytes, cuts, readsAhead = false }: LoadWork,
   { diskBytesPerSecond = DEFAULT_DISK_BYTES_PER_SECOND, diskReaders = 1 }: Disk,
   facts: SpeedCalibration,
 ): LoadTime {
   const perRankBytes = readBytes / ranks;
   const diskSeconds = uniqueBytes / (diskBytesPerSecond * Math.min(ranks, diskReaders));
+  const waitSeconds = Math.max(0, diskSeconds - (readsAhead ? facts.importSeconds : 0));
   const sharedSeconds = readBytes / nodes / facts.sharedReadBytesPerSecond;
   const rankSeconds = perRankBytes / facts.readBytesPerSecond +
     (cuts ? perRankBytes / facts.cutBytesPerSecond : 0);
   return {
     importSeconds: facts.importSeconds,
-    weightsSeconds: facts.setupSeconds + Math.max(diskSeconds, sharedSeconds, rankSeconds),
+    weightsSeconds: facts.setupSeconds + Math.max(waitSeconds, sharedSeconds, rankSeconds),
   };
 }

@@ -36,6 +36,8 @@ export interface StrategyContext {
     /** Shards that no rank may read, by the number of ranks: a file that is not the rank's, and why. */
     readonly misplaced: ReadonlyMap<number, { readonly path: string; readonly reason: string }>;
   };
+  /** Whether a script generates, and not a worker of ours. */
+  readonly isScript?: boolean;
   /** See `Runtime.frozenWeights`. */
   readonly frozenWeights?: boolean;
   /** Speed constants to use instead of those that ship for their kind of device. */

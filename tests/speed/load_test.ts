@@ -15,7 +15,7 @@ const FACTS = {
   sharedReadBytesPerSecond: 12,
 };
 const DISK = { diskBytesPerSecond: 4 };
-const WORK = { ranks: 1, nodes: 1, readBytes: 40, uniqueBytes: 40, cuts: false };
+const WORK = { ranks: 1, nodes: 1, readBytes: 40, uniqueBytes: 40, cuts: false, readsAhead: false };
 
 function seconds(changes: Partial<typeof WORK>, disk: Parameters<typeof loadTime>[1] = DISK) {
   return loadTime({ ...WORK, ...changes }, disk, FACTS).weightsSeconds - FACTS.setupSeconds;
@@ -41,4 +41,10 @@ Deno.test("a parallel file system serves several readers at once", () => {
   const disk = { diskBytesPerSecond: 1, diskReaders: 3 };
   assert.equal(seconds({ ranks: 8 }, disk), 40 / 3);
   assert.equal(seconds({}, disk), 40);
+});
+
+Deno.test("what is read while Python imports need not be waited for", () => {
+  const slow = { diskBytesPerSecond: 1 };
+  assert.equal(seconds({ readsAhead: true }, slow), 40 - FACTS.importSeconds);
+  assert.equal(seconds({ readsAhead: true }), 20, "the rank itself is as slow as before");
 });
