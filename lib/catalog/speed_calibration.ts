@@ -47,6 +47,8 @@ export interface SpeedConstants {
   readonly pinnedLinkEfficiency: number;
   /** Rate of copies from memory that is not pinned. */
   readonly pageableBytesPerSecond: number;
+  /** Rate at which one rank fills memory of its own on the host with weights: each page is new to it. */
+  readonly offloadBytesPerSecond: number;
   /** What all ranks of a node together read of files that one of them has read already. */
   readonly sharedReadBytesPerSecond: number;
 }

@@ -49,7 +49,7 @@ function readLoad(
   facts: SpeedCalibration,
 ): LoadPrediction {
   const { hardware, root } = context;
-  const { worldSize, checkpointReadBytes } = placement;
+  const { worldSize, checkpointReadBytes, offloadedBytes = 0 } = placement;
   const wholeBytes = treeSize(root).elements * DTYPE_BYTES[dtype];
   const readsWhole = checkpointReadBytes / worldSize > 0.9 * wholeBytes;
   const work = {
@@ -58,6 +58,7 @@ function readLoad(
     readBytes: checkpointReadBytes,
     uniqueBytes: Math.min(checkpointReadBytes, wholeBytes),
     cuts: worldSize > 1 && readsWhole && placement.readsShare !== true,
+    offloadedBytes,
     readsAhead: readsAhead(context, wholeBytes),
   };
   const { importSeconds, weightsSeconds } = loadTime(work, hardware, facts);

@@ -13,6 +13,8 @@ export interface LoadWork {
   readonly uniqueBytes: number;
   /** Whether each rank reads whole tensors and keeps a part of each. */
   readonly cuts: boolean;
+  /** Bytes that all ranks together move to memory of their own on the host. */
+  readonly offloadedBytes?: number;
   /** Whether the disk is read from the start of the process on, while Python imports its libraries. */
   readonly readsAhead?: boolean;
 }
@@ -31,7 +33,7 @@ export interface LoadTime {
  * cut side by side and share what the page cache gives.
  */
 export function loadTime(
-  { ranks, nodes, readBytes, uniqueBytes, cuts, readsAhead = false }: LoadWork,
+  { ranks, nodes, readBytes, uniqueBytes, cuts, offloadedBytes = 0, readsAhead = false }: LoadWork,
   { diskBytesPerSecond = DEFAULT_DISK_BYTES_PER_SECOND, diskReaders = 1 }: Disk,
   facts: SpeedCalibration,
 ): LoadTime {
@@ -40,7 +42,8 @@ export function loadTime(
   const waitSeconds = Math.max(0, diskSeconds - (readsAhead ? facts.importSeconds : 0));
   const sharedSeconds = readBytes / nodes / facts.sharedReadBytesPerSecond;
   const rankSeconds = perRankBytes / facts.readBytesPerSecond +
-    (cuts ? perRankBytes / facts.cutBytesPerSecond : 0);
+    (cuts ? perRankBytes / facts.cutBytesPerSecond : 0) +
+    offloadedBytes / ranks / facts.offloadBytesPerSecond;
   return {
     importSeconds: facts.importSeconds,
     weightsSeconds: facts.setupSeconds + Math.max(waitSeconds, sharedSeconds, rankSeconds),

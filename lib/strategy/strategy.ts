@@ -74,6 +74,8 @@ export interface Placement {
   readonly devices: readonly PlacedDevice[];
   /** Bytes that all ranks together read from the checkpoint: none where weights are made on the devices. */
   readonly checkpointReadBytes: number;
+  /** Bytes of weights that all ranks together move to memory of their own on the host while they load. */
+  readonly offloadedBytes?: number;
   /** Whether each rank reads its share of each tensor, rather than whole tensors that it cuts. */
   readonly readsShare?: boolean;
   /**

@@ -23,10 +23,8 @@ export const dsZero: Strategy<DsZeroSpec> = {
       worldSize: layout.ranks,
       streams: layout.ranks,
       devices: symmetricDevices(layout.ranks, context),
-      // What is made on a device and then kept by the host crosses at about the rate of reading.
-      checkpointReadBytes: context.weights === "on-device" && spec.offload === "none"
-        ? 0
-        : layout.wholeBytes * layout.ranks,
+      checkpointReadBytes: context.weights === "on-device" ? 0 : layout.wholeBytes * layout.ranks,
+      offloadedBytes: spec.offload === "none" ? 0 : layout.wholeBytes,
       mappedBytes: mappedBytes(spec.dtype, context, layout.wholeBytes),
       pinsWeights: spec.offload === "cpu" && spec.pinMemory,
       ...doubt(context, layout.ranks),
