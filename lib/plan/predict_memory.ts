@@ -39,10 +39,12 @@ export function predictMemory(
   context: StrategyContext,
 ): Need {
   const isGpu = context.hardware.device.type === "gpu";
+  const memory = peaksOf(placement, workload, context);
   const terms = isGpu
-    ? (peak: Peak, device: number) => gpuTerms(peak, device, placement, workload, context)
+    ? (peak: Peak, device: number) =>
+      gpuTerms(peak, device, outsideBytes(memory, device), placement, workload, context)
     : cpuTerms;
-  return readNeed(peaksOf(placement, workload, context), placement, context, terms);
+  return readNeed(memory, placement, context, terms);
 }
 
 /** As `predictMemory`, but for the tensors alone: no allocator can do with less. */
@@ -126,14 +128,28 @@ function sumTerms(peak: Peak): AllocatorTerms {
   return { ...cpuTerms(peak), peakBytes: required, required };
 }
 
+/** What PyTorch's allocator knows nothing of. */
+interface OutsideBytes {
+  readonly loading: number;
+  readonly generating: number;
+}
+
+function outsideBytes(memory: Peaks, device: number): OutsideBytes {
+  return {
+    loading: memory.peak(device, ["start", "load"]).outsideBytes,
+    generating: memory.peak(device, CELL_PHASES).outsideBytes,
+  };
+}
+
 function gpuTerms(
   peak: Peak,
   device: number,
+  outside: OutsideBytes,
   placement: Placement,
   workload: Workload,
   context: StrategyContext,
 ): AllocatorTerms {
-  const { outsideBytes } = peak;
+  const outsideBytes = Math.max(peak.outsideBytes, outside.generating);
   const capacity = context.deviceCapacityBytes ?? Infinity;
   const { reserved, requiredBytes } = reservedNeed(
     programOf(placement, workload).replay(device),
@@ -157,7 +173,7 @@ function gpuTerms(
     // What a cell that runs out of memory would fill is not known: no less than it requires.
     peakBytes: reserved.failure === undefined
       ? doubted(
-        filledInterval(filledBytes(reserved) + outsideBytes, peak, capacity),
+        filledInterval(filledBytes(reserved, outside), peak, capacity),
         placement.doubtBytes,
         capacity,
       )
@@ -166,9 +182,12 @@ function gpuTerms(
   };
 }
 
-/** What the allocator took at most, loading included. */
-function filledBytes({ loadPeakReservedBytes, peakReservedBytes }: Reserved): number {
-  return Math.max(loadPeakReservedBytes, peakReservedBytes);
+/** What was taken at most: by loading, or by a generation, which has more beside the allocator. */
+function filledBytes(
+  { loadPeakReservedBytes, peakReservedBytes }: Reserved,
+  { loading, generating }: OutsideBytes,
+): number {
+  return Math.max(loadPeakReservedBytes + loading, peakReservedBytes + generating);
 }
 
 /**

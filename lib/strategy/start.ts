@@ -31,9 +31,9 @@ export function traceStart(
   }
   sink.allocate({
     device,
-    name: "CUDA context and kernels",
+    name: "CUDA context",
     category: "context",
-    bytes: facts.cudaContextBytes + facts.kernelModulesBytes,
+    bytes: facts.cudaContextBytes,
   });
   const ncclBytes = communicationBytes(use, worldSize, facts);
   if (ncclBytes > 0) {
@@ -41,7 +41,7 @@ export function traceStart(
     sink.allocate({ device, name: "NCCL buffers", category: "context", bytes: ncclBytes });
   }
   traceHostStart(use, facts, device, ncclBytes > 0, sink);
-  return facts.cudaContextBytes + facts.kernelModulesBytes + ncclBytes;
+  return facts.cudaContextBytes + ncclBytes;
 }
 
 /** One process has one interpreter, however many devices it sees; each of their contexts takes something of the host. */
@@ -73,16 +73,21 @@ function communicationBytes(
   return use === "ds-zero" ? facts.ncclOneRankBytes : 0;
 }
 
-/** Writes what the first generation loads beside a GPU: into the host, and for a captured graph into the device. */
+/**
+ * Writes what the first generation loads on its devices, as CUDA loads kernels when they are first used, and beside them
+ * into the host.
+ */
 export function traceFirstGeneration(
   { decode, attention }: Pick<TracedSpec, "decode" | "attention">,
   context: StrategyContext,
+  devices: readonly number[],
   sink: TraceSink,
 ): void {
   if (context.hardware.device.type === "cpu") return;
   const facts = memoryCalibration(context.stack);
   const keep = (device: number, name: string, bytes: number) =>
     sink.allocate({ device, name, category: "context", bytes });
+  for (const device of devices) keep(device, "kernels", facts.kernelModulesBytes);
   const kernels = facts.hostKernelsBytes +
     (context.family.graphStep === "gated" ? facts.hostGatedKernelsBytes : 0) +
     (attention === "sdpa" ? facts.hostFusedAttentionBytes : 0);

@@ -31,6 +31,21 @@ Deno.test("DeepSpeed on an H100, injected kernels too: no verdict is wrong, allo
   assert.deepEqual(accuracy.confusion.wrong, []);
 });
 
+Deno.test("injected kernels on an H100 fill the device to within 1 %, their workspace and the load before it", () => {
+  const { comparisons } = validate("measurements/h100-bloom-7b1-kernels.json");
+  const filled = comparisons.filter(({ quantity }) => quantity === "peakBytes");
+  assert.equal(filled.length, 3);
+  for (const { cellId, error } of filled) assert.ok(Math.abs(error) < 0.01, `${cellId} ${error}`);
+});
+
+Deno.test("a graph's first generation reserves as measured, and its allocated bytes are exact", () => {
+  const { comparisons } = validate("measurements/h100-llama-1b.json");
+  for (const { quantity, cellId, error } of comparisons) {
+    if (quantity === "peakAllocatedBytes") assert.ok(Math.abs(error) < 1e-4, `${cellId} ${error}`);
+    if (quantity === "peakReservedBytes") assert.ok(Math.abs(error) < 0.05, `${cellId} ${error}`);
+  }
+});
+
 Deno.test("steps on an H100 that memory or links bind are within 12 % at the median", () => {
   for (const name of ["h100_accelerate.jsonl", "measurements/h100-deepspeed.jsonl"]) {
     const steps = validate(name).accuracy.quantities.find(({ quantity, launchBound }) =>

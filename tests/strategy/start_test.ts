@@ -51,15 +51,16 @@ Deno.test("a cpu device is the interpreter itself", () => {
   assert.deepEqual(startOf(0, 2, { context }), [[0, "context"]]);
 });
 
-Deno.test("the first generation loads kernels into the host beside a GPU", () => {
+Deno.test("the first generation loads kernels into GPUs and the host beside them", () => {
   const recorder = new Recorder();
   const eager = { decode: "eager", attention: "eager" } as const;
-  traceFirstGeneration(eager, strategyContext({ device: CPU }), recorder);
+  traceFirstGeneration(eager, strategyContext({ device: CPU }), [0], recorder);
   assert.equal(recorder.tensors().length, 0);
-  traceFirstGeneration(eager, strategyContext(), recorder);
-  assert.deepEqual(recorder.tensors().map(({ device }) => device), [HOST]);
-  traceFirstGeneration({ ...eager, decode: "graph" }, strategyContext(), recorder);
-  assert.deepEqual(recorder.tensors().map(({ device }) => device), [HOST, HOST, HOST, 0]);
+  traceFirstGeneration(eager, strategyContext(), [0, 1], recorder);
+  assert.deepEqual(recorder.tensors().map(({ device }) => device), [0, 1, HOST]);
+  traceFirstGeneration({ ...eager, decode: "graph" }, strategyContext(), [0], recorder);
+  const devices = recorder.tensors().map(({ device }) => device);
+  assert.deepEqual(devices.slice(3), [0, HOST, HOST, 0]);
 });
 
 Deno.test("the context of torch 1 is larger than that of torch 2", () => {

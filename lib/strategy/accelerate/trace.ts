@@ -36,7 +36,10 @@ export function traceAccelerate(
     context.family,
     context.shape,
     generationOf(spec, context, workload, 1),
-    beginningWith(() => traceFirstGeneration(spec, context, sink), hooks(layout, context, sink)),
+    beginningWith(
+      () => traceFirstGeneration(spec, context, devices, sink),
+      hooks(layout, context, sink),
+    ),
     sink,
   );
 }

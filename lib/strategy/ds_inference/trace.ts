@@ -4,6 +4,7 @@ import type { DsInferenceSpec } from "../../language/pipeline.ts";
 import type { Execution } from "../../model/family.ts";
 import { traceGenerate } from "../../model/generate.ts";
 import { runtimeOf } from "../../model/runtime.ts";
+import { HeldBytes } from "../../trace/held.ts";
 import type { TraceSink } from "../../trace/trace.ts";
 import { beginningWith, plainExecution } from "../execution.ts";
 import { generationOf } from "../generation.ts";
@@ -21,19 +22,20 @@ export function traceDsInference(
   context: StrategyContext,
   layout: DsInferenceLayout,
   workload: Workload,
-  sink: TraceSink,
+  outer: TraceSink,
 ): void {
-  const startBytes = traceStart(spec.use, context, 0, layout.ranks, sink);
+  const sink = new HeldBytes(outer, 0);
+  traceStart(spec.use, context, 0, layout.ranks, sink);
   if (context.hardware.device.type === "cpu") traceSharedBuffers(layout.ranks, sink);
   traceLoad(spec, context, layout, sink);
   traceGenerate(
     context.family,
     context.shape,
     generationOf(spec, context, workload, layout.ranks),
-    beginningWith(() => {
-      traceFirstGeneration(spec, context, sink);
-      if (spec.kernelInject) traceWorkspace(spec, context, layout, workload, startBytes, sink);
-    }, executionOf(spec, context, layout, sink)),
+    beginningWith(
+      () => traceFirstGeneration(spec, context, [0], sink),
+      executionOf(spec, context, layout, workload, sink),
+    ),
     sink,
   );
 }
@@ -41,13 +43,14 @@ export function traceDsInference(
 /** Ranks that sum after each layer, and layers of DeepSpeed's own where it injects them. */
 function executionOf(
   spec: DsInferenceSpec,
-  { family }: StrategyContext,
+  context: StrategyContext,
   layout: DsInferenceLayout,
-  sink: TraceSink,
+  workload: Workload,
+  sink: HeldBytes,
 ): Execution {
   const execution = tensorParallel(layout, sink);
   if (!spec.kernelInject) return execution;
-  const { modelTypes } = family;
+  const { modelTypes } = context.family;
   const isGated = modelTypes.includes("llama");
   const kind = {
     isBloom: modelTypes.includes("bloom"),
@@ -55,7 +58,16 @@ function executionOf(
     isRotary: isGated || modelTypes.includes("gpt_neox"),
     isQuantized: spec.dtype === "int8",
   };
-  return { ...execution, layer: injectedLayer(kind, execution.allReduce) };
+  const layer = injectedLayer(kind, execution.allReduce);
+  let hasWorkspace = false;
+  return {
+    ...execution,
+    layer(torch, call) {
+      if (!hasWorkspace) traceWorkspace(spec, context, layout, workload, sink);
+      hasWorkspace = true;
+      return layer(torch, call);
+    },
+  };
 }
 
 /** Sums over the ranks after each layer. */
@@ -85,17 +97,24 @@ function tensorParallel(
   };
 }
 
-/** What the kernels take outside PyTorch: their workspace, and cuBLAS handles of their own. */
+/**
+ * What the kernels take outside PyTorch when the first layer begins: cuBLAS handles of their own, and the workspace, for
+ * as many tokens as the memory that is free then allows.
+ */
 function traceWorkspace(
   spec: DsInferenceSpec,
   { shape, behaviours, hardware, family, stack }: StrategyContext,
-  { ranks, weights }: DsInferenceLayout,
+  { ranks }: DsInferenceLayout,
   { batchSize }: Workload,
-  outsideBytes: number,
-  sink: TraceSink,
+  sink: HeldBytes,
 ): void {
   const { memoryBytes } = hardware.device;
-  const held = weights.reduce((sum, { bytes }) => sum + bytes, 0) + outsideBytes;
+  sink.allocate({
+    device: 0,
+    name: "cuBLAS handles of the kernels",
+    category: "context",
+    bytes: memoryCalibration(stack).kernelInjectionBytes,
+  });
   const bytes = workspaceBytes({
     ...shape,
     ranks,
@@ -103,7 +122,7 @@ function traceWorkspace(
     elementBytes: runtimeOf(spec, hardware.device, stack).elementBytes,
     maxOutTokens: spec.maxOutTokens ?? DEFAULT_MAX_OUT_TOKENS,
     externalCache: family.modelTypes.includes("bloom"),
-    freeBytes: memoryBytes === null ? null : Math.max(0, memoryBytes - held),
+    freeBytes: memoryBytes === null ? null : Math.max(0, memoryBytes - sink.bytes),
   }, behaviours);
   sink.allocate({
     device: 0,
@@ -111,12 +130,5 @@ function traceWorkspace(
     category: "workspace",
     bytes,
     outside: true,
-  });
-  const { kernelInjectionBytes } = memoryCalibration(stack);
-  sink.allocate({
-    device: 0,
-    name: "cuBLAS handles of the kernels",
-    category: "context",
-    bytes: kernelInjectionBytes,
   });
 }

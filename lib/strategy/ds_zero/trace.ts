@@ -30,7 +30,7 @@ export function traceZero(
     context.shape,
     generationOf(spec, context, workload, 1),
     beginningWith(() => {
-      traceFirstGeneration(spec, context, sink);
+      traceFirstGeneration(spec, context, [0], sink);
       traceUnidentified(context, layout, sink);
     }, hooks.execution),
     sink,
