@@ -29,6 +29,8 @@ export class GatherMemory implements Gatherer<ZeroWeight> {
   readonly #sink: TraceSink;
   readonly #whole = new Map<ZeroWeight, number>();
   readonly #buckets = new Map<ZeroWeight, Bucket>();
+  /** Parts of offloaded parameters that are being gathered alone. */
+  readonly #inputs = new Map<ZeroWeight, number>();
 
   constructor(partitioning: Partitioning, sink: TraceSink) {
     this.#partitioning = partitioning;
@@ -45,25 +47,27 @@ export class GatherMemory implements Gatherer<ZeroWeight> {
       for (const parameter of parameters) this.#allocate(parameter);
       return this.#send(bytes, bytes);
     }
-    const parts = offload === "none"
-      ? []
-      : parameters.map(({ name, partBytes }) => this.#buffer(`${name} (part)`, partBytes));
     const [only] = parameters;
     if (parameters.length === 1 && only !== undefined) {
       this.#allocate(only);
+      // The collective holds its input until it is waited for.
+      if (offload !== "none") this.#inputs.set(only, this.#part(only));
     } else {
       // One buffer for all, from which each is copied when the first is needed; it is freed with the last.
       const flat = this.#buffer("gathered together", bytes);
       const bucket = { parameters, flat, pending: new Set(parameters) };
       for (const parameter of parameters) this.#buckets.set(parameter, bucket);
+      if (offload !== "none") this.#tape.free(...parameters.map((each) => this.#part(each)));
     }
     // gloo gathers into a buffer of its own.
     if (isCpu) this.#tape.free(this.#buffer("gathered by gloo", bytes));
-    this.#tape.free(...parts);
     this.#send(bytes, bytes * (offload === "none" ? (ranks - 1) / ranks : 1));
   }
 
   wait(parameter: ZeroWeight): void {
+    const input = this.#inputs.get(parameter);
+    if (input !== undefined) this.#tape.free(input);
+    this.#inputs.delete(parameter);
     const bucket = this.#buckets.get(parameter);
     if (bucket === undefined) return;
     if (bucket.pending.size === bucket.parameters.length) {
@@ -89,6 +93,11 @@ export class GatherMemory implements Gatherer<ZeroWeight> {
   #allocate(parameter: ZeroWeight): void {
     const bytes = this.#wholeBytes(parameter);
     this.#whole.set(parameter, this.#buffer(`${parameter.name} (gathered)`, bytes));
+  }
+
+  /** This rank's part of an offloaded parameter, copied to the device. */
+  #part({ name, partBytes }: ZeroWeight): number {
+    return this.#buffer(`${name} (part)`, partBytes);
   }
 
   #buffer(name: string, bytes: number): number {
