@@ -11,6 +11,8 @@ export interface MemoryCalibration {
   readonly cudaContextBytes: number;
   /** What the driver takes beside it once the kernels of a generation have been loaded. */
   readonly kernelModulesBytes: number;
+  /** What the kernels of fused attention take of it more. */
+  readonly fusedAttentionBytes: number;
   /** What the driver takes for a captured graph of a decode step. */
   readonly graphBytes: number;
   /** NCCL's buffers on one GPU of a group of several. */
@@ -77,6 +79,7 @@ export function memoryCalibration(stack: Stack): MemoryCalibration {
     cudaContextBytes: (isOld ? memory.cudaContextBytesTorch1 : memory.cudaContextBytes).value,
     // Before 2.0 the context had all kernels from the start.
     kernelModulesBytes: isOld ? 0 : memory.kernelModulesBytes.value,
+    fusedAttentionBytes: isOld ? 0 : memory.fusedAttentionBytes.value,
     graphBytes: memory.graphBytes.value,
     ncclBytes: isOld ? everywhere(memory.ncclBytesTorch1.value) : memory.ncclBytes.values,
     ncclOneRankBytes: memory.ncclOneRankBytes.value,

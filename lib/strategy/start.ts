@@ -87,10 +87,13 @@ export function traceFirstGeneration(
   const facts = memoryCalibration(context.stack);
   const keep = (device: number, name: string, bytes: number) =>
     sink.allocate({ device, name, category: "context", bytes });
-  for (const device of devices) keep(device, "kernels", facts.kernelModulesBytes);
+  const isFused = attention === "sdpa";
+  for (const device of devices) {
+    keep(device, "kernels", facts.kernelModulesBytes + (isFused ? facts.fusedAttentionBytes : 0));
+  }
   const kernels = facts.hostKernelsBytes +
     (context.family.graphStep === "gated" ? facts.hostGatedKernelsBytes : 0) +
-    (attention === "sdpa" ? facts.hostFusedAttentionBytes : 0);
+    (isFused ? facts.hostFusedAttentionBytes : 0);
   keep(HOST, "kernels and handles", kernels);
   if (decode !== "graph") return;
   keep(HOST, "Triton", facts.hostGraphBytes);
