@@ -15,6 +15,8 @@ export interface DevicePass {
   /** Index of the size of each allocation, and its stream. */
   readonly sizeOf: Int32Array;
   readonly streamOf: Int32Array;
+  /** Whether each allocation is lent to the first stream; absent where none is. */
+  readonly isLent?: Uint8Array;
   /** Age and index of tensors of earlier passes, in turn. */
   readonly earlier: Int32Array;
 }
@@ -33,6 +35,7 @@ class Columns {
   readonly events: number[] = [];
   readonly sizeOf: number[] = [];
   readonly streamOf: number[] = [];
+  readonly isLent: number[] = [];
   readonly earlier: number[] = [];
 
   toPass({ phase, step }: ProgramPass): DevicePass {
@@ -42,6 +45,7 @@ class Columns {
       events: Int32Array.from(this.events),
       sizeOf: Int32Array.from(this.sizeOf),
       streamOf: Int32Array.from(this.streamOf),
+      ...(this.isLent.includes(1) ? { isLent: Uint8Array.from(this.isLent) } : {}),
       earlier: Int32Array.from(this.earlier),
     };
   }
@@ -87,6 +91,7 @@ function split(pass: ProgramPass, placed: Placed[]): Columns[] {
     own.placeOf[index] = its.sizeOf.length;
     its.sizeOf.push(sizeOf[index] as number);
     its.streamOf.push(tensor.stream ?? 0);
+    its.isLent.push(tensor.lent === true ? 1 : 0);
   }
   for (const event of pass.events) {
     const kind = event & KIND_MASK;
@@ -118,6 +123,7 @@ export function samePasses(left: PassesOfDevice, right: PassesOfDevice): boolean
     const other = right[index] as DevicePass;
     return pass.phase === other.phase && pass.step === other.step &&
       sameNumbers(pass.events, other.events) && sameNumbers(pass.sizeOf, other.sizeOf) &&
-      sameNumbers(pass.streamOf, other.streamOf) && sameNumbers(pass.earlier, other.earlier);
+      sameNumbers(pass.streamOf, other.streamOf) && sameNumbers(pass.earlier, other.earlier) &&
+      sameNumbers(pass.isLent ?? [], other.isLent ?? []);
   });
 }

@@ -18,7 +18,8 @@ export interface Playing {
 
 /** @returns Whether all requests of the events from `from` up to `to` were served. */
 export function playEvents(playing: Playing, from: number, to: number): boolean {
-  const { pass: { events, sizeOf, streamOf }, units, own, allocator } = playing;
+  const { pass: { events, sizeOf, streamOf, isLent }, units, own, allocator } = playing;
+  const lends = allocator.pending.lag > 0 ? isLent : undefined;
   for (let i = from; i < to; i++) {
     const event = events[i] as number;
     const index = event >> KIND_BITS;
@@ -31,6 +32,7 @@ export function playEvents(playing: Playing, from: number, to: number): boolean 
       const block = allocator.mallocUnits(size, streamOf[index] as number);
       if (block === NONE) return false;
       own[index] = block;
+      if (lends?.[index] === 1) allocator.recordStream(block);
       continue;
     }
     const block = freedBlock(playing, event);

@@ -40,6 +40,19 @@ export interface Failure {
   readonly reservedBytes: number;
 }
 
+/**
+ * Most allocations of another stream for which a block stays out that is lent to the first stream. ZeRO lets three gathers
+ * run ahead of the oldest that the host has not seen end (`max_ongoing_fetch_events`), and each makes a buffer and two or
+ * three copies.
+ */
+export const LAG = 10;
+
+/**
+ * Steps that are replayed with blocks that come back late. What decides is whether a large buffer finds its place anew
+ * when small blocks lie otherwise than before: within a few steps it does not, and memory once reserved stays.
+ */
+export const LAGGING_STEPS = 6;
+
 /** A program as the allocator of one device sees it. */
 export class DeviceReplay {
   readonly #program: Program;
@@ -89,6 +102,7 @@ export class DeviceReplay {
    */
   run(batch: number, allocator: CachingAllocator, plainly = false): Reserved {
     const periods = this.#periods;
+    const repeated = this.#repeated;
     const { sizes, decodeSteps, firstRepeated } = this.#program;
     const values = new Float64Array(sizes.length);
     const units = new Int32Array(sizes.length);
@@ -121,7 +135,11 @@ export class DeviceReplay {
         : new Int32Array(pass.sizeOf.length);
       blocks.push(own);
       const playing = { pass, allocator, units, own, columns: blocks };
-      const period = periods.get(pass);
+      // Every step ends with the host waiting for its token, and with it for all streams.
+      allocator.synchronize();
+      const lags = pass.isLent !== undefined && step < LAGGING_STEPS;
+      allocator.pending.lag = lags ? LAG : 0;
+      const period = lags ? undefined : periods.get(pass);
       const isServed = plainly || period === undefined || !canStandStill(allocator, period)
         ? playEvents(playing, 0, pass.events.length)
         : playPeriod(playing, period);
@@ -136,9 +154,9 @@ export class DeviceReplay {
     }
 
     const goesOn = this.#passes.every((pass) => play(pass, pass.step));
-    if (goesOn && this.#repeated !== undefined) {
+    if (goesOn && repeated !== undefined) {
       for (let step = firstRepeated; step <= decodeSteps; step++) {
-        if (!play(this.#repeated, step)) break;
+        if (!play(repeated, step)) break;
       }
     }
     const { peakAllocatedBytes, peakReservedBytes, retries } = allocator;

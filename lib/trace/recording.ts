@@ -124,6 +124,6 @@ export function sameTensors(left: Events, right: Events): boolean {
       const other = right.tensors[index];
       return tensor.device === other?.device && tensor.name === other.name &&
         tensor.category === other.category && tensor.outside === other.outside &&
-        tensor.stream === other.stream;
+        tensor.stream === other.stream && tensor.lent === other.lent;
     });
 }

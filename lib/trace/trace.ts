@@ -43,6 +43,8 @@ export interface Tensor {
    * @default 0
    */
   readonly stream?: number;
+  /** Whether the first stream works on it too (`record_stream`): its block comes back when that stream has. */
+  readonly lent?: boolean;
 }
 
 /**

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { CachingAllocator } from "../../lib/memory/allocator/allocator.ts";
 import { NONE } from "../../lib/memory/allocator/blocks.ts";
 import type { AllocatorOptions } from "../../lib/memory/allocator/rules.ts";
-import { DeviceReplay } from "../../lib/memory/reserved.ts";
+import { DeviceReplay, LAG, LAGGING_STEPS } from "../../lib/memory/reserved.ts";
 import { placeStrategy } from "../../lib/strategy/registry.ts";
 import type { Placement, Workload } from "../../lib/strategy/strategy.ts";
 import { CELL_PHASES } from "../../lib/trace/trace.ts";
@@ -30,8 +30,10 @@ function direct(
   let isInCell = false;
   const first = workload.newTokens - 1;
   placement.trace({ ...workload, decodeSteps: { first } }, {
-    beginPhase(phase) {
+    beginPhase(phase, step) {
       if (failed) return;
+      allocator.synchronize();
+      allocator.pending.lag = step < LAGGING_STEPS ? LAG : 0;
       if (phase === "capture") allocator.emptyCache();
       if (isInCell || !CELL_PHASES.includes(phase)) return;
       isInCell = true;
@@ -45,6 +47,9 @@ function direct(
       if (tensor.device !== device || isOutside || failed) return NONE;
       const block = allocator.malloc(tensor.bytes, tensor.stream ?? 0);
       failed = block === NONE;
+      if (!failed && tensor.lent === true && allocator.pending.lag > 0) {
+        allocator.recordStream(block);
+      }
       return block;
     },
     free(block) {

@@ -115,7 +115,7 @@ function traced({ config, zero, passes }: Case): Events {
   assert.ok(value);
   const { weights, settings, ranks } = value;
   const events = new EventWriter();
-  const memory = new GatherMemory({ ranks, offload: "none", isCpu: false }, events);
+  const memory = new GatherMemory({ ranks, offload: "none", isCpu: false, overlaps: true }, events);
   const coordinator = new Coordinator(weights, settings, memory);
   const hooks = hookedModules(context.root, weights, {
     beginPass() {

@@ -8,6 +8,7 @@ import { ExpandableSegments } from "./expandable.ts";
 import { GRAPH_POOL } from "../../trace/trace.ts";
 import { collectGarbage } from "./garbage.ts";
 import { releaseOversize } from "./oversize.ts";
+import { PendingBlocks } from "./pending.ts";
 import { makePool, type Pool } from "./pool.ts";
 import {
   type AllocatorOptions,
@@ -40,7 +41,7 @@ export class CachingAllocator {
   readonly #expandable: ExpandableSegments | undefined;
   /** Blocks that another stream used, and those of them that the program has freed. */
   readonly #usedElsewhere = new Set<number>();
-  #pending: number[] = [];
+  readonly pending = new PendingBlocks();
   /** Place in the free list of the block that `#makeRoom` made. */
   #made = 0;
   readonly #addresses = new SegmentAddresses();
@@ -86,6 +87,9 @@ export class CachingAllocator {
 
   /** `malloc` of a size that was rounded already. */
   mallocUnits(units: number, stream = 0): number {
+    if (stream > 0 && this.pending.lag > 0) {
+      for (const block of this.pending.takeDue()) this.cache(block);
+    }
     const pool = this.pool(2 * stream + (units <= SMALL_UNITS ? 0 : 1));
     let index = this.find(pool, units);
     if (index === NONE) {
@@ -125,7 +129,7 @@ export class CachingAllocator {
     this.allocatedUnits -= blocks.size[block] as number;
     if (this.#usedElsewhere.size > 0 && this.#usedElsewhere.delete(block)) {
       blocks.state[block] = PENDING;
-      this.#pending.push(block);
+      this.pending.add(block);
       return;
     }
     this.cache(block);
@@ -138,9 +142,7 @@ export class CachingAllocator {
 
   /** All streams have done what was asked of them: blocks that waited for one are cached. */
   synchronize(): void {
-    const pending = this.#pending;
-    this.#pending = [];
-    for (const block of pending) this.cache(block);
+    for (const block of this.pending.takeAll()) this.cache(block);
   }
 
   /** `empty_cache`: returns every segment, or page, without a block in use. */
@@ -169,7 +171,7 @@ export class CachingAllocator {
     }
     this.#expandable?.clear();
     this.#usedElsewhere.clear();
-    this.#pending = [];
+    this.pending.clear();
     this.reservedUnits =
       this.allocatedUnits =
       this.peakReservedUnits =

@@ -51,6 +51,8 @@ const NVME_BUFFER_ELEMENTS = 4e9;
 
 /** What of the configuration decides memory. Sizes are in elements. */
 export interface ZeroSettings {
+  /** Whether gathers have a stream of their own. */
+  readonly overlaps: boolean;
   readonly prefetchBucket: number;
   readonly maxLive: number;
   readonly maxReuseDistance: number;
@@ -68,6 +70,7 @@ export function zeroSettings(spec: DsZeroSpec, shape: ModelShape, worldSize: num
   const offloaded = objectAt(zero, "offload_param");
   const modelPersistence = numberAt(zero, "stage3_model_persistence_threshold", Infinity);
   return {
+    overlaps: zero["overlap_comm"] !== false,
     prefetchBucket: numberAt(zero, "stage3_prefetch_bucket_size", 5e7),
     maxLive: numberAt(zero, "stage3_max_live_parameters", 1e9),
     maxReuseDistance: numberAt(zero, "stage3_max_reuse_distance", 1e9),

@@ -9,9 +9,10 @@ export interface Partitioning {
   readonly ranks: number;
   readonly offload: "none" | "cpu" | "nvme";
   readonly isCpu: boolean;
+  /** Whether gathers have a stream of their own (`overlap_comm`), whose cached blocks serve nothing else. */
+  readonly overlaps: boolean;
 }
 
-/** `overlap_comm` gathers on a stream of its own, whose cached blocks serve nothing else. */
 const GATHER_STREAM = 1;
 
 /** Parameters that one collective brings. */
@@ -27,6 +28,9 @@ export class GatherMemory implements Gatherer<ZeroWeight> {
   readonly #partitioning: Partitioning;
   readonly #tape: Tape;
   readonly #sink: TraceSink;
+  readonly #stream: { readonly stream?: number };
+  /** Whether the computation is behind when a parameter is dropped: the host waits for copies of offloaded ones. */
+  readonly #lends: boolean;
   readonly #whole = new Map<ZeroWeight, number>();
   readonly #buckets = new Map<ZeroWeight, Bucket>();
   /** Parts of offloaded parameters that are being gathered alone. */
@@ -36,6 +40,9 @@ export class GatherMemory implements Gatherer<ZeroWeight> {
     this.#partitioning = partitioning;
     this.#tape = new Tape(sink, 0);
     this.#sink = sink;
+    const { ranks, offload, isCpu, overlaps } = partitioning;
+    this.#stream = overlaps ? { stream: GATHER_STREAM } : {};
+    this.#lends = overlaps && ranks > 1 && offload === "none" && !isCpu;
   }
 
   start(parameters: readonly ZeroWeight[]): void {
@@ -92,7 +99,7 @@ export class GatherMemory implements Gatherer<ZeroWeight> {
 
   #allocate(parameter: ZeroWeight): void {
     const bytes = this.#wholeBytes(parameter);
-    this.#whole.set(parameter, this.#buffer(`${parameter.name} (gathered)`, bytes));
+    this.#whole.set(parameter, this.#buffer(`${parameter.name} (gathered)`, bytes, this.#lends));
   }
 
   /** This rank's part of an offloaded parameter, copied to the device. */
@@ -100,13 +107,14 @@ export class GatherMemory implements Gatherer<ZeroWeight> {
     return this.#buffer(`${name} (part)`, partBytes);
   }
 
-  #buffer(name: string, bytes: number): number {
+  #buffer(name: string, bytes: number, lent = false): number {
     return this.#sink.allocate({
       device: 0,
       name,
       category: "communication",
       bytes,
-      stream: GATHER_STREAM,
+      ...this.#stream,
+      ...(lent ? { lent } : {}),
     });
   }
 

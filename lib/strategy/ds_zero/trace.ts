@@ -76,6 +76,7 @@ function gathering(
     ranks,
     offload: spec.offload,
     isCpu: context.hardware.device.type === "cpu",
+    overlaps: settings.overlaps,
   };
   const coordinator = new Coordinator(
     weights,

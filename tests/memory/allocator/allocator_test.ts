@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { CachingAllocator } from "../../../lib/memory/allocator/allocator.ts";
-import { NONE } from "../../../lib/memory/allocator/blocks.ts";
+import { FREE, NONE } from "../../../lib/memory/allocator/blocks.ts";
 import { roundedUnits, segmentUnits } from "../../../lib/memory/allocator/rules.ts";
 
 const MIB = 2 ** 20;
@@ -89,6 +89,30 @@ Deno.test("a block that another stream uses is cached when the streams are in st
   allocator.synchronize();
   allocator.malloc(30 * MIB);
   assert.equal(allocator.reservedBytes, 60 * MIB);
+});
+
+Deno.test("with a lag blocks come back after a few requests of other streams, the oldest first", () => {
+  const allocator = new CachingAllocator();
+  allocator.pending.lag = 4;
+  const blocks = [30, 40, 50].map((size) => allocator.malloc(size * MIB, 1));
+  for (const block of blocks) {
+    allocator.recordStream(block);
+    allocator.free(block);
+  }
+  assert.equal(allocator.allocatedBytes, 0);
+  const cached = () => blocks.filter((block) => allocator.blocks.state[block] === FREE).length;
+  const counts: number[] = [];
+  for (let request = 0; request < 8; request++) {
+    allocator.malloc(60 * MIB, 0); // the first stream waits for nothing, and returns nothing
+    allocator.malloc(2 * MIB, 1);
+    counts.push(cached());
+    assert.deepEqual(
+      blocks.map((block) => allocator.blocks.state[block] === FREE),
+      blocks.map((_, index) => index < cached()),
+    );
+  }
+  assert.ok((counts[0] as number) < 3, String(counts));
+  assert.equal(counts.at(-1), 3);
 });
 
 Deno.test("with a split limit oversize blocks are not cut, and are returned first", () => {

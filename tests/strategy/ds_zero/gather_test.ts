@@ -20,7 +20,10 @@ const [MATRIX, BIAS] = [weight("matrix", 100), weight("bias", 10)];
 
 function gathering(offload: "none" | "cpu", ranks = 2) {
   const events = new EventWriter();
-  return { events, memory: new GatherMemory({ ranks, offload, isCpu: false }, events) };
+  return {
+    events,
+    memory: new GatherMemory({ ranks, offload, isCpu: false, overlaps: true }, events),
+  };
 }
 
 Deno.test("a parameter alone is gathered where it stays", () => {
