@@ -3,10 +3,13 @@ import { DiagnosticError } from "../diagnostics/diagnostic.ts";
 import { unknownCell } from "../diagnostics/messages/plan.ts";
 import { cellNotNamed, unknownCode } from "../diagnostics/messages/report.ts";
 import { suggest } from "../diagnostics/suggest.ts";
-import type { CellSpec } from "../language/pipeline.ts";
+import type { CellSpec, Pipeline } from "../language/pipeline.ts";
 import type { PipelineInput } from "./input.ts";
 import { talkDiagnostics } from "./failures.ts";
 import { type CommonSettings, EXIT } from "./settings.ts";
+import type { PlanContext } from "../plan/context.ts";
+import type { PlanCell } from "../plan/plan.ts";
+import type { OtherAllocator } from "./explain_view.ts";
 import { isConcerned } from "../strategy/script/stand_in.ts";
 
 /** Arguments of `explain`. */
@@ -80,7 +83,7 @@ function findCell(cells: readonly CellSpec[], id: string | undefined, path: stri
 async function explanation(
   { parsed, path }: PipelineInput,
   cell: CellSpec,
-  planned: Parameters<typeof import("./explain_view.ts")["cellDocument"]>[0],
+  planned: PlanCell,
   { versions, modelType }: {
     readonly versions: Readonly<Record<string, string>>;
     readonly modelType: string;
@@ -104,5 +107,27 @@ async function explanation(
     holding.has(name) && isConcerned(cell.strategy, strategies) &&
     (modelTypes?.includes(modelType) ?? true)
   );
-  return renderText([...cellDocument(planned, groups, peaks), ...behaviourBlocks(concerned)]);
+  const other = parsed === undefined || groups.length === 0
+    ? undefined
+    : await withOtherAllocator(cell, planned, parsed.pipeline, planContext(path));
+  return renderText([
+    ...cellDocument(planned, groups, peaks, other),
+    ...behaviourBlocks(concerned),
+  ]);
+}
+
+/** The cell with the other kind of segments; undefined where no allocator of GPUs is asked. */
+async function withOtherAllocator(
+  cell: CellSpec,
+  { strategy, prediction }: PlanCell,
+  pipeline: Pipeline,
+  context: PlanContext,
+): Promise<OtherAllocator | undefined> {
+  if (strategy.use === "script" || cell.strategy.use === "script") return undefined;
+  if (prediction.devices.every(({ peakReservedBytes }) => peakReservedBytes === null)) return;
+  const allocator = strategy.allocator === "expandable" ? "native" : "expandable";
+  const { predictCells } = await import("../plan/predict_cells.ts");
+  const changed = { ...cell, strategy: { ...cell.strategy, allocator } as const };
+  const found = predictCells(pipeline, [changed], context).value?.get(cell.id);
+  return found === undefined ? undefined : { allocator, prediction: found };
 }

@@ -31,17 +31,24 @@ const TERMS: readonly (readonly [Category, string])[] = [
 
 const BAR_WIDTH = 32;
 
+/** What the same cell comes to with the allocator set up in the other way. */
+export interface OtherAllocator {
+  readonly allocator: "native" | "expandable";
+  readonly prediction: Prediction;
+}
+
 /** The whole explanation of a cell. */
 export function cellDocument(
   cell: PlanCell,
   groups: readonly DeviceGroup[],
   peaks: readonly PeakTensors[],
+  other?: OtherAllocator,
 ): Block[] {
   const capacityOf = (index: number | undefined) =>
     cell.prediction.devices.find((device) => device.index === index)?.capacityBytes ?? null;
   return [
     { kind: "title", text: `Prediction of ${cell.id}` },
-    { kind: "facts", facts: facts(cell) },
+    { kind: "facts", facts: facts(cell, other) },
     ...causeBlocks(cell.prediction),
     ...groups.flatMap((group) => deviceBlocks(group, cell.prediction)),
     ...peaks.flatMap((peak) => waterfallBlocks(peak, capacityOf(peak.indexes[0]))),
@@ -49,7 +56,7 @@ export function cellDocument(
   ];
 }
 
-function facts(cell: PlanCell): (readonly [string, string])[] {
+function facts(cell: PlanCell, other?: OtherAllocator): (readonly [string, string])[] {
   const { prediction, strategy } = cell;
   const { time } = prediction;
   return [
@@ -60,6 +67,7 @@ function facts(cell: PlanCell): (readonly [string, string])[] {
       `batch ${cell.batchSize}, ${cell.promptTokens} prompt tokens, ${cell.newTokens} new tokens`,
     ],
     ["limit", limitText(prediction)],
+    ...(other === undefined ? [] : [["allocator", allocatorText(prediction, other)]] as const),
     ...(time === null ? [] : [
       ["load", intervalText(time.loadSeconds, formatSeconds)],
       ["per token", intervalText(time.msPerToken, formatMs)],
@@ -95,6 +103,22 @@ function limitText({ limit, verdict }: Prediction): string {
   return `${resource} in ${phase}: ${formatBytes(needBytes)} of ${
     formatBytes(haveBytes)
   }, ${percent} %`;
+}
+
+/** What the allocator takes, its cache included, and what it would take as it is not set up. */
+function allocatorText(prediction: Prediction, other: OtherAllocator): string {
+  const names = { native: "native segments", expandable: "expandable segments" };
+  const most = ({ devices }: Prediction) =>
+    Math.max(...devices.map(({ peakBytes }) => peakBytes.mid));
+  const own = other.allocator === "native" ? names.expandable : names.native;
+  const change = most(other.prediction) - most(prediction);
+  const verdict = other.prediction.verdict === prediction.verdict
+    ? ""
+    : `, and the verdict is ${other.prediction.verdict}`;
+  const amount = Math.abs(change) < 2 ** 20
+    ? "the same"
+    : `${formatBytes(Math.abs(change))} ${change > 0 ? "more" : "less"}`;
+  return `${own}; with ${names[other.allocator]} the fullest device takes ${amount}${verdict}`;
 }
 
 function intervalText({ low, mid, high }: Interval, format: (value: number) => string): string {

@@ -81,12 +81,17 @@ function toGroup(tensors: readonly Tensor[], facts: GroupFacts): TensorGroup {
   if (category === "weights" || note === "(gathered)") {
     return { name, ...group, ...weightsFormula(bytes, facts) };
   }
-  return { name, ...group, ...activationFormula(tensors, facts) };
+  // Workspaces have sizes of their own; that a product of the workload's gives one of them is chance.
+  const isSized = category === "activation" || category === "communication";
+  return { name, ...group, ...(isSized ? activationFormula(tensors, facts) : {}) };
 }
 
 type Formula = Pick<TensorGroup, "formula">;
 
-/** 2 (keys and values) x layers x sequences x heads x tokens x elements of a head x bytes. */
+/**
+ * 2 (keys and values) x layers x sequences x heads x tokens x elements of a head x bytes. The tokens are those so far,
+ * or more where the cache is allocated beforehand.
+ */
 function kvFormula(
   bytes: number,
   layers: number,
@@ -104,7 +109,11 @@ function kvFormula(
       return { formula: copies === 1 ? product : `${copies} copies x ${product}` };
     }
   }
-  return {};
+  const allocated = bytes / (perToken * layers * shape.kvHeads);
+  if (!Number.isInteger(allocated) || allocated <= lengthTokens) return {};
+  const product = `2 x ${layers} layers x ${batchSize} sequences x ${shape.kvHeads} heads x ` +
+    `${allocated} tokens allocated x ${shape.headDim} x ${elementBytes} B`;
+  return { formula: product };
 }
 
 function weightsFormula(bytes: number, { elementBytes }: GroupFacts): Formula {

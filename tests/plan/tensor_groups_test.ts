@@ -39,6 +39,22 @@ Deno.test("a cache that is there twice is told as copies, one of a part of the h
   assert.match(groupTensors(half, FACTS)[0]?.formula ?? "", /x 2 heads x/);
 });
 
+Deno.test("a cache that is allocated beforehand is told with all its tokens", () => {
+  const longer = CACHE.map((each) => ({ ...each, bytes: each.bytes / 10 * 64 }));
+  assert.equal(
+    groupTensors(longer, FACTS)[0]?.formula,
+    "2 x 4 layers x 8 sequences x 4 heads x 64 tokens allocated x 16 x 2 B",
+  );
+});
+
+Deno.test("a workspace has no formula, even where a product of sizes happens to give its bytes", () => {
+  const [workspace] = groupTensors(
+    [tensor("cuBLAS workspace", "workspace", 8 * SHAPE.vocabSize * 4)],
+    FACTS,
+  );
+  assert.equal(workspace?.formula, undefined);
+});
+
 Deno.test("weights of layers are one group, other weights and buffers keep their names", () => {
   const groups = groupTensors([
     tensor("transformer.h.0.mlp.weight", "weights", 4000),
