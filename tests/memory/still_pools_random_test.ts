@@ -47,11 +47,9 @@ function passOf(tensors: readonly LayerTensor[], layers: number): DevicePass {
 function seen(allocator: CachingAllocator) {
   const { peakAllocatedUnits, allocatedUnits, peakReservedUnits, reservedUnits, retries } =
     allocator;
+  const { size, address } = allocator.blocks;
   const cached = allocator.pools.map(({ free }) =>
-    Array.from({ length: free.length }, (_, index) => [
-      free.sizeAt(index),
-      allocator.blocks.address[free.at(index)],
-    ])
+    free.all().map((block) => [size[block], address[block]]).sort()
   );
   return { peakAllocatedUnits, allocatedUnits, peakReservedUnits, reservedUnits, retries, cached };
 }

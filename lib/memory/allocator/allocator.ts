@@ -42,8 +42,6 @@ export class CachingAllocator {
   /** Blocks that another stream used, and those of them that the program has freed. */
   readonly #usedElsewhere = new Set<number>();
   readonly pending = new PendingBlocks();
-  /** Place in the free list of the block that `#makeRoom` made. */
-  #made = 0;
   readonly #addresses = new SegmentAddresses();
 
   constructor(options: AllocatorOptions = {}) {
@@ -91,29 +89,29 @@ export class CachingAllocator {
       for (const block of this.pending.takeDue()) this.cache(block);
     }
     const pool = this.pool(2 * stream + (units <= SMALL_UNITS ? 0 : 1));
-    let index = this.find(pool, units);
-    if (index === NONE) {
-      if (!this.#makeRoom(pool, units)) return NONE;
+    let cached = this.find(pool, units);
+    if (cached === NONE) {
       // A segment made for the request joins the free list for a moment, so that there is one way to take a block.
-      index = this.#made;
+      cached = this.#makeRoom(pool, units);
+      if (cached === NONE) return NONE;
     }
-    return this.take(pool, index, units);
+    return this.take(pool, cached, units);
   }
 
-  /** Takes the first `units` of the cached block at a place that `find` gave. */
-  take({ free, splitFrom, searches }: Pool, index: number, units: number): number {
+  /** Takes the first `units` of a cached block that `find` gave. */
+  take({ free, splitFrom, searches }: Pool, cached: number, units: number): number {
     const { blocks } = this;
-    let block = free.at(index);
-    const remaining = (blocks.size[block] as number) - units;
-    if (remaining >= splitFrom && units < this.maxSplitUnits) {
-      block = blocks.splitFront(block, units, ALLOCATED);
-      if (this.garbageThreshold > 0) blocks.cachedAt[free.at(index)] = searches;
-      free.shrink(index);
+    const size = blocks.size[cached] as number;
+    let block = cached;
+    if (size - units >= splitFrom && units < this.maxSplitUnits) {
+      block = blocks.splitFront(cached, units, ALLOCATED);
+      if (this.garbageThreshold > 0) blocks.cachedAt[cached] = searches;
+      free.resized(cached, size);
       this.allocatedUnits += units;
     } else {
-      free.removeAt(index);
-      blocks.state[block] = ALLOCATED;
-      this.allocatedUnits += remaining + units;
+      free.remove(cached);
+      blocks.state[cached] = ALLOCATED;
+      this.allocatedUnits += size;
     }
     if (this.allocatedUnits > this.peakAllocatedUnits) {
       this.peakAllocatedUnits = this.allocatedUnits;
@@ -153,11 +151,7 @@ export class CachingAllocator {
       if (pool.index >> 1 === GRAPH_POOL) continue;
       if (this.#expandable !== undefined) this.#expandable.unmap(pool);
       else {
-        pool.free.dropWhere((block) => {
-          const isWhole = this.blocks.isWhole(block);
-          if (isWhole) this.#giveBack(block);
-          return isWhole;
-        });
+        for (const block of pool.free.all()) if (this.blocks.isWhole(block)) this.release(block);
       }
     }
   }
@@ -201,17 +195,16 @@ export class CachingAllocator {
     const mergesAfter = after !== NONE && state[after] === FREE;
     state[block] = FREE;
     if (this.garbageThreshold > 0) blocks.cachedAt[mergesBefore ? before : block] = pool.searches;
+    if (mergesAfter) free.remove(after);
     if (mergesBefore) {
-      if (mergesAfter) free.remove(after);
-      const index = free.indexOf(before);
+      const size = blocks.size[before] as number;
       blocks.mergeNext(before);
       if (mergesAfter) blocks.mergeNext(before);
-      free.replaceByLarger(index, before);
-    } else if (mergesAfter) {
-      const index = free.indexOf(after);
-      blocks.mergeNext(block);
-      free.replaceByLarger(index, block);
-    } else free.insert(block);
+      free.resized(before, size);
+    } else {
+      if (mergesAfter) blocks.mergeNext(block);
+      free.insert(block);
+    }
   }
 
   /** Whether a request that no cached block serves is sure to get memory without anything being returned for it. */
@@ -237,61 +230,51 @@ export class CachingAllocator {
   release(block: number): void {
     const pool = this.pools[this.blocks.pool[block] as number] as Pool;
     pool.free.remove(block);
-    this.#giveBack(block);
+    this.reservedUnits -= this.blocks.size[block] as number;
+    this.blocks.drop(block);
   }
 
-  #giveBack(segment: number): void {
-    this.reservedUnits -= this.blocks.size[segment] as number;
-    this.blocks.drop(segment);
-  }
-
-  /** `get_free_block`: place of the best fit, or `NONE`. */
+  /** `get_free_block`: the best fit, or `NONE`. */
   find(pool: Pool, units: number): number {
     const { free } = pool;
     if (this.garbageThreshold > 0) pool.searches++;
-    let index = free.lowerBound(units);
-    if (index === free.length) return NONE;
-    if (this.#expandable !== undefined) index = this.#expandable.prefer(free, index);
-    const size = free.sizeAt(index);
+    let block = free.bestFit(units);
+    if (block === NONE) return NONE;
+    if (this.#expandable !== undefined) block = this.#expandable.prefer(free, block);
     const oversize = this.maxSplitUnits;
+    if (oversize === MAX_UNITS) return block;
+    const size = this.blocks.size[block] as number;
     if (units < oversize ? size >= oversize : size >= units + LARGE_SEGMENT_UNITS) return NONE;
-    return index;
+    return block;
   }
 
-  /** What `malloc` does when no cached block serves: a new segment, if need be after returning cached ones. */
-  #makeRoom(pool: Pool, units: number): boolean {
+  /** What `malloc` does when no cached block serves: a new segment, if need be after returning cached ones, or `NONE`. */
+  #makeRoom(pool: Pool, units: number): number {
     if (this.garbageThreshold > 0) collectGarbage(this);
     const segment = segmentUnits(units);
-    if (this.#allocate(pool, units, segment)) return true;
-    if (releaseOversize(this, pool, units) && this.#allocate(pool, units, segment)) return true;
+    let block = this.#allocate(pool, units, segment);
+    if (block === NONE && releaseOversize(this, pool, units)) {
+      block = this.#allocate(pool, units, segment);
+    }
+    if (block !== NONE) return block;
     this.emptyCache();
     this.retries++;
-    if (this.#allocate(pool, units, segment)) return true;
-    this.failedUnits = segment;
-    return false;
+    block = this.#allocate(pool, units, segment);
+    if (block === NONE) this.failedUnits = segment;
+    return block;
   }
 
   /** `alloc_block` */
-  #allocate(pool: Pool, units: number, segment: number): boolean {
+  #allocate(pool: Pool, units: number, segment: number): number {
     // The cap counts the segment that fixed segments would need, even where only pages are mapped.
-    if (this.reservedUnits + segment > this.allowedUnits) return false;
-    if (this.#expandable !== undefined) {
-      const block = this.#expandable.allocate(pool, units);
-      if (block === NONE) return false;
-      this.#made = pool.free.indexOf(block);
-      return true;
-    }
-    if (!this.hasRoom(segment)) return false;
-    const block = this.blocks.add(
-      this.#addresses.next(pool.small, segment),
-      segment,
-      pool.index,
-      FREE,
-    );
+    if (this.reservedUnits + segment > this.allowedUnits) return NONE;
+    if (this.#expandable !== undefined) return this.#expandable.allocate(pool, units);
+    if (!this.hasRoom(segment)) return NONE;
+    const address = this.#addresses.next(pool.small, segment);
+    const block = this.blocks.add(address, segment, pool.index, FREE);
     pool.free.insert(block);
-    this.#made = pool.free.indexOf(block);
     this.addReserved(segment);
-    return true;
+    return block;
   }
 }
 

@@ -26,12 +26,18 @@ export class Blocks {
   state = new Uint8Array(1024);
   /** Count of searches in the pool when the block was cached last, for the garbage collection. */
   cachedAt = new Int32Array(1024);
-  readonly #unused: number[] = [];
+  /** Neighbours within the class of a free list. */
+  nextFree = new Int32Array(1024);
+  prevFree = new Int32Array(1024);
+  /** The first row that is no longer used; `next` leads to the others. */
+  #unused = NONE;
   #rows = 0;
 
   /** A row for a block without neighbours. */
   add(address: number, size: number, pool: number, state: number): number {
-    const block = this.#unused.pop() ?? this.#newRow();
+    let block = this.#unused;
+    if (block === NONE) block = this.#newRow();
+    else this.#unused = this.next[block] as number;
     this.address[block] = address;
     this.size[block] = size;
     this.prev[block] = NONE;
@@ -43,7 +49,8 @@ export class Blocks {
 
   /** Gives the row back. */
   drop(block: number): void {
-    this.#unused.push(block);
+    this.next[block] = this.#unused;
+    this.#unused = block;
   }
 
   /** Cuts the first `size` units off a block: they become the block that is returned, before the old one. */
@@ -84,7 +91,7 @@ export class Blocks {
   /** Forgets all rows. */
   clear(): void {
     this.#rows = 0;
-    this.#unused.length = 0;
+    this.#unused = NONE;
   }
 
   #newRow(): number {
@@ -101,6 +108,8 @@ export class Blocks {
     this.pool = copied(new Int32Array(rows), this.pool);
     this.state = copied(new Uint8Array(rows), this.state);
     this.cachedAt = copied(new Int32Array(rows), this.cachedAt);
+    this.nextFree = copied(new Int32Array(rows), this.nextFree);
+    this.prevFree = copied(new Int32Array(rows), this.prevFree);
   }
 }
 

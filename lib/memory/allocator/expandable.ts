@@ -27,13 +27,14 @@ export class ExpandableSegments {
    * A cached block that can grow counts with the size that it could grow to, so the best fit moves on to larger
    * blocks that cannot.
    */
-  prefer(free: FreeList, index: number): number {
-    let best = index;
+  prefer(free: FreeList, block: number): number {
+    let best = block;
     // One that cannot grow is followed by larger ones: none of them could grow to less.
-    while (
-      best + 1 < free.length && this.#allocator.blocks.canGrow(free.at(best)) &&
-      this.#couldGrowTo(free.at(best + 1)) < this.#couldGrowTo(free.at(best))
-    ) best++;
+    while (this.#allocator.blocks.canGrow(best)) {
+      const after = free.after(best);
+      if (after === NONE || this.#couldGrowTo(after) >= this.#couldGrowTo(best)) break;
+      best = after;
+    }
     return best;
   }
 
@@ -56,8 +57,7 @@ export class ExpandableSegments {
   unmap(pool: Pool): void {
     const { blocks } = this.#allocator;
     const page = pageUnits(pool);
-    const cached = Array.from({ length: pool.free.length }, (_, index) => pool.free.at(index));
-    for (const block of cached) {
+    for (const block of pool.free.all()) {
       const start = blocks.address[block] as number;
       const end = start + (blocks.size[block] as number);
       // Segments begin at multiples of both page sizes.

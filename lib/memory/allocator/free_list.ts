@@ -1,190 +1,167 @@
 /**
- * The cached blocks of one pool, ordered by size, then by address: a sorted array. Free lists are short (tens to
- * hundreds of blocks, thousands with a cache that grows layer by layer), so that moving integers costs less than
- * following the pointers of a tree.
+ * The cached blocks of one pool, found by size: the best fit is the smallest block that is large enough, the one with
+ * the lowest address among equals. Blocks are kept in classes of sizes, eight to a power of two, which are not in
+ * order within: a block joins and leaves its class in constant time, and only the class that answers is looked
+ * through. A bit for each class that has blocks says which one that is.
  */
 import { type Blocks, NONE } from "./blocks.ts";
 
-/** Up to so many places a loop moves blocks faster than a call of the engine does. */
-const FEW = 32;
+/** Classes of one power of two, as a power of two themselves. */
+const STEP_BITS = 3;
+const STEPS = 1 << STEP_BITS;
+/** Sizes are positive 32-bit integers. */
+const POWERS = 31;
 
 export class FreeList {
-  /** Sizes in order, and the block of each. */
-  #sizes = new Int32Array(64);
-  #ids = new Int32Array(64);
   readonly #blocks: Blocks;
+  /** First block of each class. */
+  readonly #first = new Int32Array(POWERS * STEPS).fill(NONE);
+  /** A bit for each class that has blocks, and for each power of two that has such classes. */
+  readonly #steps = new Int32Array(POWERS);
+  #powers = 0;
   length = 0;
 
   constructor(blocks: Blocks) {
     this.#blocks = blocks;
   }
 
-  /** The block at a place of the order. */
-  at(index: number): number {
-    return this.#ids[index] as number;
+  /** The smallest block of at least `size`, the lowest address among equals; `NONE` when none is. */
+  bestFit(size: number): number {
+    const itsClass = classOf(size);
+    const block = this.#leastFrom(itsClass, size);
+    return block === NONE ? this.#leastOf(this.#classAfter(itsClass)) : block;
   }
 
-  sizeAt(index: number): number {
-    return this.#sizes[index] as number;
-  }
-
-  /** Place of the smallest block of at least `size`, the lowest address among equals; `length` when none is. */
-  lowerBound(size: number): number {
-    const sizes = this.#sizes;
-    let low = 0;
-    let high = this.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if ((sizes[middle] as number) < size) low = middle + 1;
-      else high = middle;
+  /** The block that comes after one in the order of sizes, then of addresses; `NONE` after the last. */
+  after(block: number): number {
+    const { size, address, nextFree } = this.#blocks;
+    const itsSize = size[block] as number;
+    const itsAddress = address[block] as number;
+    const itsClass = classOf(itsSize);
+    let best = NONE;
+    for (let at = this.#first[itsClass] as number; at !== NONE; at = nextFree[at] as number) {
+      const other = size[at] as number;
+      if (other < itsSize || other === itsSize && (address[at] as number) <= itsAddress) continue;
+      if (best === NONE || this.#isBefore(at, best)) best = at;
     }
-    return low;
+    return best === NONE ? this.#leastOf(this.#classAfter(itsClass)) : best;
   }
 
-  /** Adds a block with the size and address that it has in the columns. */
+  /** Adds a block with the size that it has in the columns. */
   insert(block: number): void {
-    const size = this.#blocks.size[block] as number;
-    if (this.length === this.#sizes.length) this.#grow();
-    const sizes = this.#sizes;
-    const ids = this.#ids;
-    const index = this.#place(size, this.#blocks.address[block] as number);
-    if (this.length - index > FEW) {
-      sizes.copyWithin(index + 1, index, this.length);
-      ids.copyWithin(index + 1, index, this.length);
-    } else {
-      for (let i = this.length; i > index; i--) {
-        sizes[i] = sizes[i - 1] as number;
-        ids[i] = ids[i - 1] as number;
-      }
-    }
-    sizes[index] = size;
-    ids[index] = block;
     this.length++;
+    this.#link(block, classOf(this.#blocks.size[block] as number));
   }
 
-  removeAt(index: number): void {
-    const sizes = this.#sizes;
-    const ids = this.#ids;
-    const last = --this.length;
-    if (last - index > FEW) {
-      sizes.copyWithin(index, index + 1, last + 1);
-      ids.copyWithin(index, index + 1, last + 1);
-      return;
-    }
-    for (let i = index; i < last; i++) {
-      sizes[i] = sizes[i + 1] as number;
-      ids[i] = ids[i + 1] as number;
-    }
-  }
-
-  /** Removes a block; call it before its size or address change. */
+  /** Removes a block; call it before its size changes. */
   remove(block: number): void {
-    this.removeAt(this.indexOf(block));
+    this.length--;
+    this.#unlink(block, classOf(this.#blocks.size[block] as number));
   }
 
-  /** Place of a block that is in the list. */
-  indexOf(block: number): number {
-    const { size, address } = this.#blocks;
-    const index = this.#place(size[block] as number, address[block] as number);
-    if (this.#ids[index] !== block) throw new Error(`Block ${block} is not in the free list`);
-    return index;
+  /** Says that a block of the list, which had `before` units, has another size now. */
+  resized(block: number, before: number): void {
+    const old = classOf(before);
+    const now = classOf(this.#blocks.size[block] as number);
+    if (old === now) return;
+    this.#unlink(block, old);
+    this.#link(block, now);
   }
 
-  /** Puts a block, which became smaller, in its new place. */
-  shrink(index: number): void {
-    const sizes = this.#sizes;
-    const ids = this.#ids;
-    const block = ids[index] as number;
-    const size = this.#blocks.size[block] as number;
-    const address = this.#blocks.address[block] as number;
-    let i = index;
-    if (index > FEW && this.#isBefore(size, address, index - FEW)) {
-      i = this.#place(size, address);
-      sizes.copyWithin(i + 1, i, index);
-      ids.copyWithin(i + 1, i, index);
+  /** All blocks, in no order. */
+  all(): number[] {
+    const { nextFree } = this.#blocks;
+    const found: number[] = [];
+    for (const first of this.#first) {
+      for (let at = first; at !== NONE; at = nextFree[at] as number) found.push(at);
     }
-    while (i > 0 && this.#isBefore(size, address, i - 1)) {
-      sizes[i] = sizes[i - 1] as number;
-      ids[i] = ids[i - 1] as number;
-      i--;
-    }
-    sizes[i] = size;
-    ids[i] = block;
-  }
-
-  /** Puts `block` in the place that it now has instead of the smaller block that stood at `index`. */
-  replaceByLarger(index: number, block: number): void {
-    const sizes = this.#sizes;
-    const ids = this.#ids;
-    const size = this.#blocks.size[block] as number;
-    const address = this.#blocks.address[block] as number;
-    const last = this.length - 1;
-    let i = index;
-    if (last - index > FEW && !this.#isBefore(size, address, index + FEW)) {
-      i = this.#place(size, address) - 1;
-      sizes.copyWithin(index, index + 1, i + 1);
-      ids.copyWithin(index, index + 1, i + 1);
-    }
-    while (i < last && !this.#isBefore(size, address, i + 1)) {
-      sizes[i] = sizes[i + 1] as number;
-      ids[i] = ids[i + 1] as number;
-      i++;
-    }
-    sizes[i] = size;
-    ids[i] = block;
-  }
-
-  /** Removes every block that `isDropped` says true of, in one pass. */
-  dropWhere(isDropped: (block: number) => boolean): void {
-    const sizes = this.#sizes;
-    const ids = this.#ids;
-    let kept = 0;
-    for (let i = 0; i < this.length; i++) {
-      const block = ids[i] as number;
-      if (isDropped(block)) continue;
-      sizes[kept] = sizes[i] as number;
-      ids[kept++] = block;
-    }
-    this.length = kept;
+    return found;
   }
 
   clear(): void {
     this.length = 0;
+    this.#first.fill(NONE);
+    this.#steps.fill(0);
+    this.#powers = 0;
   }
 
-  /** Whether a block of this size and address comes before the one at `index`. */
-  #isBefore(size: number, address: number, index: number): boolean {
-    const other = this.#sizes[index] as number;
-    if (other !== size) return size < other;
-    return address < (this.#blocks.address[this.#ids[index] as number] as number);
-  }
-
-  /** First place whose block does not come before this size and address. */
-  #place(size: number, address: number): number {
-    const sizes = this.#sizes;
-    const ids = this.#ids;
-    const addresses = this.#blocks.address;
-    let low = 0;
-    let high = this.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      const other = sizes[middle] as number;
-      if (
-        other < size || other === size && (addresses[ids[middle] as number] as number) < address
-      ) {
-        low = middle + 1;
-      } else high = middle;
+  /** The least block of a class that has at least `size`. */
+  #leastFrom(itsClass: number, size: number): number {
+    const { size: sizes, nextFree } = this.#blocks;
+    let best = NONE;
+    let least = 0;
+    for (let at = this.#first[itsClass] as number; at !== NONE; at = nextFree[at] as number) {
+      const other = sizes[at] as number;
+      if (other < size || best !== NONE && other > least) continue;
+      if (best !== NONE && other === least && !this.#isBefore(at, best)) continue;
+      best = at;
+      least = other;
     }
-    return low;
+    return best;
   }
 
-  #grow(): void {
-    const length = 2 * this.#sizes.length;
-    const sizes = new Int32Array(length);
-    const ids = new Int32Array(length).fill(NONE);
-    sizes.set(this.#sizes);
-    ids.set(this.#ids);
-    this.#sizes = sizes;
-    this.#ids = ids;
+  #leastOf(itsClass: number): number {
+    return itsClass === NONE ? NONE : this.#leastFrom(itsClass, 0);
   }
+
+  /** The next class that has blocks. */
+  #classAfter(itsClass: number): number {
+    const power = itsClass >> STEP_BITS;
+    const above = (this.#steps[power] as number) & -2 << (itsClass & STEPS - 1);
+    if (above !== 0) return power << STEP_BITS | lowestBit(above);
+    const powers = this.#powers & -2 << power;
+    if (powers === 0) return NONE;
+    const next = lowestBit(powers);
+    return next << STEP_BITS | lowestBit(this.#steps[next] as number);
+  }
+
+  #link(block: number, itsClass: number): void {
+    const { nextFree, prevFree } = this.#blocks;
+    const first = this.#first[itsClass] as number;
+    nextFree[block] = first;
+    prevFree[block] = NONE;
+    this.#first[itsClass] = block;
+    if (first !== NONE) {
+      prevFree[first] = block;
+      return;
+    }
+    const power = itsClass >> STEP_BITS;
+    this.#steps[power] = (this.#steps[power] as number) | 1 << (itsClass & STEPS - 1);
+    this.#powers |= 1 << power;
+  }
+
+  #unlink(block: number, itsClass: number): void {
+    const { nextFree, prevFree } = this.#blocks;
+    const before = prevFree[block] as number;
+    const after = nextFree[block] as number;
+    if (after !== NONE) prevFree[after] = before;
+    if (before !== NONE) {
+      nextFree[before] = after;
+      return;
+    }
+    this.#first[itsClass] = after;
+    if (after !== NONE) return;
+    const power = itsClass >> STEP_BITS;
+    const steps = (this.#steps[power] as number) & ~(1 << (itsClass & STEPS - 1));
+    this.#steps[power] = steps;
+    if (steps === 0) this.#powers &= ~(1 << power);
+  }
+
+  #isBefore(left: number, right: number): boolean {
+    const { size, address } = this.#blocks;
+    const difference = (size[left] as number) - (size[right] as number);
+    return difference < 0 ||
+      difference === 0 && (address[left] as number) < (address[right] as number);
+  }
+}
+
+/** Sizes below `STEPS` have classes of their own. */
+function classOf(size: number): number {
+  if (size < STEPS) return size;
+  const power = 31 - Math.clz32(size);
+  return (power - STEP_BITS + 1) << STEP_BITS | size >> (power - STEP_BITS) & STEPS - 1;
+}
+
+function lowestBit(bits: number): number {
+  return 31 - Math.clz32(bits & -bits);
 }

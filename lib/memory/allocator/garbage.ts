@@ -11,7 +11,7 @@ export function collectGarbage(allocator: CachingAllocator): void {
   const target = allocator.reservedUnits - threshold;
   if (target <= 0) return;
   const cached = allocator.pools.filter(({ small }) => !small).flatMap((pool) =>
-    Array.from({ length: pool.free.length }, (_, index) => pool.free.at(index))
+    pool.free.all()
       .filter((block) => blocks.isWhole(block))
       .map((block) => ({ block, age: pool.searches - (blocks.cachedAt[block] as number) }))
   );

@@ -1,5 +1,6 @@
 /** `release_available_cached_blocks`: with a split limit, oversize blocks are returned before all others. */
 import type { CachingAllocator } from "./allocator.ts";
+import { NONE } from "./blocks.ts";
 import type { Pool } from "./pool.ts";
 import { MAX_UNITS } from "./rules.ts";
 
@@ -12,15 +13,19 @@ export function releaseOversize(
   const oversize = allocator.maxSplitUnits;
   if (oversize === MAX_UNITS) return false;
   const wanted = Math.max(units, oversize);
-  const index = free.lowerBound(wanted);
-  if (index < free.length) {
-    allocator.release(free.at(index));
+  const fit = free.bestFit(wanted);
+  if (fit !== NONE) {
+    allocator.release(fit);
     return true;
   }
+  const { size } = allocator.blocks;
+  const largestFirst = free.all().filter((block) => (size[block] as number) >= oversize)
+    .sort((a, b) => (size[b] as number) - (size[a] as number));
   let released = 0;
-  while (released < wanted && free.length > 0 && free.sizeAt(free.length - 1) >= oversize) {
-    released += free.sizeAt(free.length - 1);
-    allocator.release(free.at(free.length - 1));
+  for (const block of largestFirst) {
+    if (released >= wanted) break;
+    released += size[block] as number;
+    allocator.release(block);
   }
   return released >= wanted;
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { Blocks, FREE } from "../../../lib/memory/allocator/blocks.ts";
+import { Blocks, FREE, NONE } from "../../../lib/memory/allocator/blocks.ts";
 import { FreeList } from "../../../lib/memory/allocator/free_list.ts";
 
 /** What a free list has to hold: its blocks by size, then by address. */
@@ -10,48 +10,60 @@ function ordered(held: ReadonlySet<number>, { size, address }: Blocks): number[]
   );
 }
 
-Deno.test("a free list of hundreds of blocks stays in order, however far a block moves", () => {
+/** Sizes of every class: single units, many of one class, and the largest there can be. */
+const size = fc.oneof(
+  fc.integer({ min: 1, max: 20 }),
+  fc.integer({ min: 1, max: 400 }),
+  fc.integer({ min: 2 ** 20, max: 2 ** 20 + 40 }),
+  fc.integer({ min: 1, max: 2 ** 30 }),
+);
+
+Deno.test("the best fit is the smallest block that is large enough, the lowest among equals", () => {
   const step = fc.record({
-    kind: fc.constantFrom("insert", "remove", "shrink", "grow"),
-    part: fc.double({ min: 0, max: 0.999, noNaN: true }),
-    size: fc.integer({ min: 1, max: 400 }),
+    kind: fc.constantFrom("insert", "remove", "resize"),
+    which: fc.nat(),
+    size,
   });
   fc.assert(
-    fc.property(fc.array(step, { minLength: 100, maxLength: 300 }), (steps) => {
+    fc.property(fc.array(step, { minLength: 50, maxLength: 200 }), (steps) => {
       const blocks = new Blocks();
       const list = new FreeList(blocks);
       const held = new Set<number>();
-      const add = (size: number) => {
-        // Addresses in no order of their own.
-        const block = blocks.add(held.size * 7919 % 1009, size, 0, FREE);
-        list.insert(block);
-        held.add(block);
-      };
-      for (let i = 0; i < 200; i++) add(1 + i * 31 % 400);
-      for (const { kind, part, size } of steps) {
-        const index = Math.floor(part * list.length);
-        const block = list.at(index);
-        const before = blocks.size[block] as number;
-        if (kind === "insert") add(size);
-        else if (kind === "remove") {
-          list.removeAt(index);
+      for (const { kind, which, size } of steps) {
+        const block = [...held][which % Math.max(1, held.size)];
+        if (kind === "insert" || block === undefined) {
+          // Addresses in no order of their own.
+          const added = blocks.add(held.size * 7919 % 1009, size, 0, FREE);
+          list.insert(added);
+          held.add(added);
+        } else if (kind === "remove") {
+          list.remove(block);
           held.delete(block);
-        } else if (kind === "shrink") {
-          blocks.size[block] = Math.max(1, before - size);
-          list.shrink(index);
         } else {
-          blocks.size[block] = before + size;
-          list.replaceByLarger(index, block);
+          const before = blocks.size[block] as number;
+          blocks.size[block] = size;
+          list.resized(block, before);
         }
-        const found = Array.from({ length: list.length }, (_, place) => list.at(place));
-        const sizes = found.map((_, place) => list.sizeAt(place));
-        assert.deepEqual(found.map((each) => blocks.size[each]), sizes);
         const expected = ordered(held, blocks);
-        const keys = (list: readonly number[]) =>
-          list.map((each) => [blocks.size[each], blocks.address[each]]);
-        assert.deepEqual(keys(found), keys(expected));
+        assert.equal(list.length, held.size);
+        assert.deepEqual(list.all().sort(), [...held].sort());
+        const key = (block: number | undefined) =>
+          block === undefined || block === NONE
+            ? NONE
+            : [blocks.size[block], blocks.address[block]];
+        for (const asked of [1, size - 1, size, size + 1, 2 * size]) {
+          const fit = expected.find((each) => (blocks.size[each] as number) >= asked);
+          assert.deepEqual(key(list.bestFit(asked)), key(fit));
+        }
+        const after = expected.findIndex((each) => each === block);
+        if (block !== undefined && after !== -1) {
+          const next = expected.slice(after + 1).find((each) =>
+            String(key(each)) !== String(key(block))
+          );
+          assert.deepEqual(key(list.after(block)), key(next));
+        }
       }
     }),
-    { seed: 20261125, numRuns: 20 },
+    { seed: 20261125, numRuns: 40 },
   );
 });

@@ -6,9 +6,7 @@ import { ALLOCATED, FREE, NONE, PENDING, UNMAPPED } from "../../../lib/memory/al
 /** @param live Every block that the program holds, and those that wait for a stream. */
 export function assertInvariants(allocator: CachingAllocator, live: readonly number[]): void {
   const { blocks, pools } = allocator;
-  const cached = pools.flatMap(({ free }) =>
-    Array.from({ length: free.length }, (_, index) => free.at(index))
-  );
+  const cached = pools.flatMap(({ free }) => free.all());
   assert.equal(new Set(cached).size, cached.length, "a block is cached twice");
   for (const block of cached) assert.equal(blocks.state[block], FREE);
 
@@ -55,13 +53,17 @@ function assertOrdered(
   { blocks }: CachingAllocator,
   free: CachingAllocator["pools"][number]["free"],
 ): void {
-  for (let index = 0; index < free.length; index++) {
-    const block = free.at(index);
-    assert.equal(free.sizeAt(index), blocks.size[block]);
-    if (index === 0) continue;
-    const before = free.at(index - 1);
-    const [a, b] = [blocks.size[before] as number, blocks.size[block] as number];
-    const [left, right] = [blocks.address[before] as number, blocks.address[block] as number];
-    assert.ok(a < b || a === b && left < right, "the free list is out of order");
+  let block = free.bestFit(1);
+  let count = 0;
+  while (block !== NONE) {
+    count++;
+    const after = free.after(block);
+    if (after !== NONE) {
+      const [a, b] = [blocks.size[block] as number, blocks.size[after] as number];
+      const [left, right] = [blocks.address[block] as number, blocks.address[after] as number];
+      assert.ok(a < b || a === b && left < right, "the free list is out of order");
+    }
+    block = after;
   }
+  assert.equal(count, free.length);
 }
