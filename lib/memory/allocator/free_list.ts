@@ -1,13 +1,13 @@
 /**
  * The cached blocks of one pool, found by size: the best fit is the smallest block that is large enough, the one with
- * the lowest address among equals. Blocks are kept in classes of sizes, eight to a power of two, which are not in
+ * the lowest address among equals. Blocks are kept in classes of sizes, thirty-two to a power of two, which are not in
  * order within: a block joins and leaves its class in constant time, and only the class that answers is looked
  * through. A bit for each class that has blocks says which one that is.
  */
 import { type Blocks, NONE } from "./blocks.ts";
 
 /** Classes of one power of two, as a power of two themselves. */
-const STEP_BITS = 3;
+const STEP_BITS = 5;
 const STEPS = 1 << STEP_BITS;
 /** Sizes are positive 32-bit integers. */
 const POWERS = 31;
