@@ -5,7 +5,7 @@
  */
 import { fileURLToPath } from "node:url";
 import type { MeasuredCell, MeasuredSet } from "../lib/accuracy/measured.ts";
-import { median } from "../lib/accuracy/summary.ts";
+import { median } from "../lib/accuracy/quantile.ts";
 import { readMeasured } from "../lib/commands/measured_input.ts";
 import type { HfConfig } from "../lib/language/pipeline.ts";
 import { findFamily } from "../lib/model/registry.ts";

@@ -18,7 +18,7 @@ import { resolve } from "../plan/resolve.ts";
 import type { Placement, StrategyContext } from "../strategy/strategy.ts";
 import { fitKnobs, type Knob } from "./fit.ts";
 import type { MeasuredCell, MeasuredSet } from "./measured.ts";
-import { median } from "./summary.ts";
+import { median } from "./quantile.ts";
 
 /** A new calibration file, and in words what was left out. */
 export interface Calibration {

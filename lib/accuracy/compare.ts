@@ -14,8 +14,29 @@ export interface Comparison {
   readonly error: number;
   /** The 90 % interval, for quantities that have one. */
   readonly interval?: Interval;
-  /** Whether a step waits for launches, which differ twofold between machines. */
-  readonly launchBound: boolean;
+  readonly group: ComparisonGroup;
+}
+
+/**
+ * Values of a quantity that stand for themselves. `launch-bound`: times that wait for launches, which differ twofold between
+ * machines. `cpu`: times of devices that are the host, which others use too. `older load`: loads of workers that have
+ * learnt to load otherwise since, and peaks that such a load may have made.
+ */
+export type ComparisonGroup = "plain" | "launch-bound" | "cpu" | "older load";
+
+/** Every group, in the order of reports. */
+export const COMPARISON_GROUPS: readonly ComparisonGroup[] = [
+  "plain",
+  "launch-bound",
+  "cpu",
+  "older load",
+];
+
+/** What is known of all cells of a set. */
+export interface ComparedSet {
+  readonly source: string;
+  readonly onCpu?: boolean;
+  readonly loadedOtherwise?: boolean;
 }
 
 /** One verdict. */
@@ -26,16 +47,17 @@ export interface VerdictComparison {
   readonly measuredOom: boolean;
   /** The prediction named its own doubt. */
   readonly tight: boolean;
+  /** What is known of the reason, where it was wrong. */
+  readonly remark?: string;
 }
-
-const TIMES: readonly Quantity[] = ["prefillMs", "msPerStep", "msPerToken"];
 
 /** Compares every value that was measured and predicted. Devices and nodes are compared one by one. */
 export function compareCell(
-  source: string,
+  set: ComparedSet,
   { cell, values }: MeasuredCell,
   prediction: Prediction,
 ): Comparison[] {
+  const { source } = set;
   const predicted = predictedValues(prediction);
   return Object.entries(values).flatMap(([name, measured]) => {
     const quantity = name as Quantity;
@@ -52,16 +74,46 @@ export function compareCell(
         predicted: mid,
         error: mid / value - 1,
         ...(typeof found === "number" ? {} : { interval: found }),
-        launchBound: TIMES.includes(quantity) && prediction.time?.bound === "launches",
+        group: groupOf(quantity, set, prediction, cell.newTokens),
       }];
     });
   });
 }
 
+const TIMES: readonly Quantity[] = ["loadSeconds", "prefillMs", "msPerStep", "msPerToken"];
+const LOADS: readonly Quantity[] = [
+  "loadPeakAllocatedBytes",
+  "peakBytes",
+  "hostPeakBytes",
+  "loadSeconds",
+];
+
+function groupOf(
+  quantity: Quantity,
+  { onCpu = false, loadedOtherwise = false }: ComparedSet,
+  prediction: Prediction,
+  newTokens: number,
+): ComparisonGroup {
+  if (loadedOtherwise && LOADS.includes(quantity)) return "older load";
+  if (onCpu && TIMES.includes(quantity)) return "cpu";
+  return isLaunchBound(quantity, prediction, newTokens) ? "launch-bound" : "plain";
+}
+
+/** Whether a time, or most of one that has two parts, waits for launches. */
+function isLaunchBound(quantity: Quantity, { time }: Prediction, newTokens: number): boolean {
+  if (time === null) return false;
+  const ofPrefill = time.prefillBound === "launches";
+  const ofSteps = time.bound === "launches";
+  if (quantity === "prefillMs") return ofPrefill;
+  if (quantity === "msPerStep") return ofSteps;
+  if (quantity !== "msPerToken") return false;
+  return time.prefillMs.mid > time.msPerStep.mid * (newTokens - 1) ? ofPrefill : ofSteps;
+}
+
 /** Compares the verdict. */
 export function compareVerdict(
   source: string,
-  { cell, status }: MeasuredCell,
+  { cell, status, remark }: MeasuredCell,
   prediction: Prediction,
 ): VerdictComparison {
   return {
@@ -70,6 +122,7 @@ export function compareVerdict(
     predictedOom: predictsOom({ prediction }),
     measuredOom: status !== "ok",
     tight: prediction.verdict === "tight",
+    ...(remark === undefined ? {} : { remark }),
   };
 }
 

@@ -28,6 +28,8 @@ export interface MeasuredCell {
   readonly values: Readonly<Partial<Record<Quantity, readonly number[]>>>;
   /** What was predicted when it ran, for a cell that cannot be planned anew. */
   readonly stored?: Prediction;
+  /** What is known of the cell beside its numbers. */
+  readonly remark?: string;
 }
 
 /** Cells that were measured under one pipeline. */
@@ -39,6 +41,8 @@ export interface MeasuredSet {
   readonly cells: readonly MeasuredCell[];
   /** Of the workers that measured. */
   readonly workersSha256?: string;
+  /** Whether those workers loaded otherwise than they do now. */
+  readonly loadedOtherwise?: boolean;
   /** Whether the weights asked for no gradients: see `Runtime.frozenWeights`. */
   readonly frozenWeights?: boolean;
 }

@@ -23,7 +23,10 @@ export function measuredOfPublished(
     const known = findPublishedCell(row, cell.batchSize);
     if (known === undefined) return [];
     const { msPerNewToken, readySeconds } = known;
-    if (msPerNewToken === null) return [{ cell, status: "oom", values: {} }];
+    if (msPerNewToken === null) {
+      const remark = row?.notes === undefined ? {} : { remark: row.notes };
+      return [{ cell, status: "oom", values: {}, ...remark }];
+    }
     return [{
       cell,
       status: "ok",

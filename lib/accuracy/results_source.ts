@@ -7,12 +7,20 @@ import { pipelineFor } from "./pipelines.ts";
 
 /** The cells that ran to an end. */
 export function measuredOfResults(source: string, results: ReportedResults): MeasuredSet {
-  const cells = results.cells.flatMap((cell) => measuredCell(cell) ?? []);
+  const { remarks = {} } = results;
+  const cells = results.cells.flatMap((cell) => {
+    const measured = measuredCell(cell);
+    const remark = remarks[cell.id];
+    return measured === undefined
+      ? []
+      : [{ ...measured, ...(remark === undefined ? {} : { remark }) }];
+  });
   return {
     source,
     pipeline: pipelineOf(results),
     cells,
     frozenWeights: results.frozenWeights ?? false,
+    loadedOtherwise: results.loadedOtherwise !== undefined,
     workersSha256: results.tool.workersSha256,
   };
 }

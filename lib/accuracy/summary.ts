@@ -1,12 +1,18 @@
 /** What comparisons come to: errors by quantity, coverage of intervals, and the confusion of verdicts. */
-import type { Comparison, VerdictComparison } from "./compare.ts";
+import {
+  type Comparison,
+  COMPARISON_GROUPS,
+  type ComparisonGroup,
+  type VerdictComparison,
+} from "./compare.ts";
+import { type HeldOut, heldOut } from "./held_out.ts";
+import { median } from "./quantile.ts";
 import { QUANTITIES, type Quantity } from "./measured.ts";
 
 /** Errors of one quantity; errors are fractions. */
 export interface QuantitySummary {
   readonly quantity: Quantity;
-  /** Values whose time waits for launches, which differ twofold between machines, stand for themselves. */
-  readonly launchBound: boolean;
+  readonly group: ComparisonGroup;
   readonly count: number;
   readonly meanAbsoluteError: number;
   readonly medianAbsoluteError: number;
@@ -19,6 +25,8 @@ export interface QuantitySummary {
   readonly medianWidth?: number;
   /** Part of the measurements above the interval. */
   readonly exceeded?: number;
+  /** The same with intervals as wide as the other runs ask for; absent where there is one run. */
+  readonly heldOut?: HeldOut;
 }
 
 /** How verdicts came out, a predicted out-of-memory being the positive. */
@@ -48,11 +56,11 @@ export function summarize(
   verdicts: readonly VerdictComparison[],
 ): Accuracy {
   const quantities = QUANTITIES.flatMap((quantity) =>
-    [false, true].flatMap((launchBound) => {
+    COMPARISON_GROUPS.flatMap((group) => {
       const values = comparisons.filter((each) =>
-        each.quantity === quantity && each.launchBound === launchBound
+        each.quantity === quantity && each.group === group
       );
-      return values.length === 0 ? [] : [summarizeQuantity(quantity, launchBound, values)];
+      return values.length === 0 ? [] : [summarizeQuantity(quantity, group, values)];
     })
   );
   return { cells: verdicts.length, quantities, confusion: confusionOf(verdicts) };
@@ -60,17 +68,18 @@ export function summarize(
 
 function summarizeQuantity(
   quantity: Quantity,
-  launchBound: boolean,
+  group: ComparisonGroup,
   values: readonly Comparison[],
 ): QuantitySummary {
   const errors = values.map(({ error }) => Math.abs(error));
   const worst = values.reduce((a, b) => Math.abs(b.error) > Math.abs(a.error) ? b : a);
-  const ranged = values.flatMap(({ interval, measured }) =>
-    interval === undefined ? [] : [{ interval, measured }]
+  const ranged = values.flatMap(({ source, interval, measured }) =>
+    interval === undefined ? [] : [{ source, interval, measured }]
   );
+  const apart = heldOut(ranged, !quantity.endsWith("Bytes"));
   return {
     quantity,
-    launchBound,
+    group,
     count: values.length,
     meanAbsoluteError: errors.reduce((sum, error) => sum + error, 0) / errors.length,
     medianAbsoluteError: median(errors),
@@ -85,6 +94,7 @@ function summarizeQuantity(
       medianWidth: median(
         ranged.map(({ interval }) => (interval.high - interval.low) / interval.mid),
       ),
+      ...(apart === undefined ? {} : { heldOut: apart }),
     }),
   };
 }
@@ -113,12 +123,4 @@ function ratio(part: number, whole: number): number | null {
 
 function part<T>(values: readonly T[], test: (value: T) => boolean): number {
   return values.filter(test).length / values.length;
-}
-
-/** The middle value, or the mean of the two in the middle; 0 of none. */
-export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = Math.floor(sorted.length / 2);
-  const upper = sorted[middle] ?? 0;
-  return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? upper) + upper) / 2;
 }

@@ -41,6 +41,10 @@ export interface SpeedConstants {
   readonly collectiveSeconds: number;
   /** Host time of one generated token outside the forward pass, while the device waits. */
   readonly stepSeconds: number;
+  /** Host time from the call of `generate` to its first pass: configurations, caches and processors of logits. */
+  readonly generateSeconds: number;
+  /** What it takes at most, for each byte reserved, when the allocator returns what it caches and takes memory anew. */
+  readonly returnSecondsPerByte: number;
   /** Fixed cost of one operation over a link: a collective's start. */
   readonly linkLatencySeconds: number;
   /** Part of the host link that copies from pinned memory reach. */

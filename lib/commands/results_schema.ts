@@ -67,6 +67,8 @@ const cell = z.looseObject({
 });
 
 const results = z.looseObject({
+  loadedOtherwise: text.optional(),
+  remarks: namedTexts.optional(),
   formatVersion: z.string().regex(
     /^1\./,
     "a format version that this version of Stowage reads (1.x)",

@@ -1,4 +1,5 @@
 /** `validate RUN|FILE...`: plans cells that were measured, and says how far the predictions are off. */
+import { findDevice } from "../catalog/devices.ts";
 import { fittedTo } from "../catalog/fitted.ts";
 import { compareCell, compareVerdict, type Comparison } from "../accuracy/compare.ts";
 import type { VerdictComparison } from "../accuracy/compare.ts";
@@ -61,7 +62,10 @@ export function validateSets(
   const comparisons: Comparison[] = [];
   const verdicts: VerdictComparison[] = [];
   const problems: string[] = [];
-  for (const { source, pipeline, cells, frozenWeights = false } of sets) {
+  for (const set of sets) {
+    const { source, pipeline, cells, frozenWeights = false, loadedOtherwise = false } = set;
+    const kind = pipeline.hardware.devices?.kind;
+    const onCpu = kind !== undefined && findDevice(kind)?.type === "cpu";
     const context = planContext(".", { findLargestBatch: false, frozenWeights, ...options });
     const { value: predictions, diagnostics } = predictCells(
       pipeline,
@@ -73,7 +77,9 @@ export function validateSets(
     for (const measured of cells) {
       const prediction = predictions?.get(measured.cell.id) ?? measured.stored;
       if (prediction === undefined || prediction.verdict === "invalid") continue;
-      comparisons.push(...compareCell(source, measured, prediction));
+      comparisons.push(
+        ...compareCell({ source, onCpu, loadedOtherwise }, measured, prediction),
+      );
       verdicts.push(compareVerdict(source, measured, prediction));
     }
   }

@@ -12,8 +12,16 @@ export function predictCell(
   context: StrategyContext,
   spec: TracedSpec,
 ): { need: Need; time: TimePrediction } {
-  return {
-    need: predictMemory(placement, workload, context),
-    time: predictTime(placement, workload, context, spec),
-  };
+  const need = predictMemory(placement, workload, context);
+  return { need, time: predictTime(placement, workload, context, spec, returnedBytes(need)) };
+}
+
+/** Of the device that returns most of its memory to the driver and takes it anew. */
+function returnedBytes({ devices }: Need): number {
+  return Math.max(
+    0,
+    ...devices.map(({ allocatorRetries, peakReservedBytes }) =>
+      (allocatorRetries ?? 0) * (peakReservedBytes ?? 0)
+    ),
+  );
 }

@@ -12,16 +12,22 @@ import {
   type StrategyContext,
   type Workload,
 } from "../strategy/strategy.ts";
-import { elements } from "../trace/trace.ts";
+import { elements, type Phase } from "../trace/trace.ts";
 import type { Interval, TimePrediction } from "./prediction.ts";
 import { programOf } from "./programs.ts";
 
-/** Seconds of a workload. */
+/**
+ * Seconds of a workload.
+ *
+ * @param returnedBytes What the allocator returns to the driver and takes anew while the cell runs, in all: when, and
+ * what it takes, only the ends of the intervals tell.
+ */
 export function predictTime(
   placement: Placement,
   workload: Workload,
   context: StrategyContext,
   spec: TracedSpec,
+  returnedBytes = 0,
 ): TimePrediction {
   const { dtype } = spec;
   const { hardware, stack, use, shape, calibration } = context;
@@ -36,7 +42,7 @@ export function predictTime(
   runProgram(programOf(placement, workload).program, workload.batchSize, clock);
   return {
     ...readLoad(placement, context, dtype, facts),
-    ...readSteps(clock, workload, placement.streams),
+    ...readSteps(clock, workload, placement.streams, returnedBytes * facts.returnSecondsPerByte),
   };
 }
 
@@ -87,16 +93,21 @@ function readSteps(
   clock: Clock,
   { batchSize, newTokens }: Workload,
   streams: number,
+  returnSeconds: number,
 ): Omit<TimePrediction, keyof LoadPrediction> {
-  const prefillMs = map(clock.span("prefill"), (seconds) => seconds * 1000);
-  const msPerStep = newTokens > 1
-    ? map(clock.span("decode"), (seconds) => seconds * 1000)
-    : prefillMs;
+  const milliseconds = (phase: Phase, passes: number) =>
+    map(
+      clock.span(phase),
+      (seconds, end) => 1000 * (seconds + (end === "high" ? returnSeconds / passes : 0)),
+    );
+  const prefillMs = milliseconds("prefill", 1);
+  const msPerStep = newTokens > 1 ? milliseconds("decode", newTokens - 1) : prefillMs;
   const tokens = batchSize * newTokens * streams;
-  const msPerToken: Interval = map(
-    prefillMs,
-    (prefill, end) => (prefill + msPerStep[end] * (newTokens - 1)) / tokens,
-  );
+  const stepsMs = map(msPerStep, (ms) => ms * (newTokens - 1));
+  const together = clock.waitsForHost("prefill") && !clock.waitsForHost("decode")
+    ? sumOfIndependent(prefillMs, stepsMs)
+    : map(prefillMs, (ms, end) => ms + stepsMs[end]);
+  const msPerToken = map(together, (ms) => ms / tokens);
   return {
     prefillMs,
     msPerStep,
@@ -105,6 +116,17 @@ function readSteps(
     tokensPerSecond: 1000 / msPerToken.mid,
     streams,
     bound: clock.bound(newTokens > 1 ? "decode" : "prefill"),
+    prefillBound: clock.bound("prefill"),
+  };
+}
+
+/** Sum of two times that have nothing in common: a first pass that the host holds up, and steps that it does not. */
+function sumOfIndependent(a: Interval, b: Interval): Interval {
+  const mid = a.mid + b.mid;
+  return {
+    low: mid - Math.hypot(a.mid - a.low, b.mid - b.low),
+    mid,
+    high: mid + Math.hypot(a.high - a.mid, b.high - b.mid),
   };
 }
 

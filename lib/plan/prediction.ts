@@ -116,4 +116,6 @@ export interface TimePrediction {
   readonly streams: number;
   /** What a step waits for; `launches` where a slow host would hold it up: such steps differ twofold between machines. */
   readonly bound: "launches" | "memory" | "compute" | "links";
+  /** The same of the first pass. */
+  readonly prefillBound: "launches" | "memory" | "compute" | "links";
 }

@@ -1,5 +1,6 @@
 /** How right the predictions are, for people: errors by quantity, and the confusion of verdicts. */
 import type { Accuracy, QuantitySummary } from "../accuracy/summary.ts";
+import type { ComparisonGroup } from "../accuracy/compare.ts";
 import type { Quantity } from "../accuracy/measured.ts";
 import { plural } from "./bytes.ts";
 import type { Block } from "./document.ts";
@@ -30,6 +31,13 @@ const NAMES: Readonly<Record<Quantity, string>> = {
   msPerToken: "ms per token",
 };
 
+const GROUPS: Readonly<Record<ComparisonGroup, string>> = {
+  plain: "",
+  "launch-bound": ", launch-bound",
+  cpu: ", on CPUs",
+  "older load": ", loaded by older workers",
+};
+
 /** The whole view. */
 export function accuracyDocument(
   accuracy: Accuracy,
@@ -53,10 +61,14 @@ export function accuracyDocument(
           ...columnsOf(["quantity", "values", "mean", "median", "worst"]),
           ...columnsOf(["worst cell"]),
           ...columnsOf(["in 90 % interval", "above it", "median width"], 0),
+          ...columnsOf(["in that of the other runs", "its width"], 0),
         ],
         rows: accuracy.quantities.map(quantityRow),
       },
     },
+    ...(accuracy.quantities.some(({ heldOut }) => heldOut !== undefined)
+      ? [{ kind: "paragraph", text: HELD_OUT } as const]
+      : []),
     ...confusionBlocks(accuracy),
     ...olderBlocks(sources),
     ...fittedBlocks(sources),
@@ -98,10 +110,14 @@ function fittedBlocks(sources: readonly AccuracySource[]): Block[] {
   ];
 }
 
+const HELD_OUT =
+  "The last two columns hold each run against intervals whose width comes from the other runs alone: the factor by " +
+  "which theirs had to be stretched, or could be narrowed, to hold nine in ten of their values.";
+
 function quantityRow(summary: QuantitySummary): string[] {
-  const { quantity, launchBound, coverage, exceeded, medianWidth } = summary;
+  const { quantity, group, coverage, exceeded, medianWidth, heldOut } = summary;
   return [
-    NAMES[quantity] + (launchBound ? ", launch-bound" : ""),
+    NAMES[quantity] + GROUPS[group],
     String(summary.count),
     percent(summary.meanAbsoluteError),
     percent(summary.medianAbsoluteError),
@@ -110,6 +126,8 @@ function quantityRow(summary: QuantitySummary): string[] {
     coverage === undefined ? "-" : percent(coverage, 0),
     exceeded === undefined ? "-" : percent(exceeded, 0),
     medianWidth === undefined ? "-" : percent(medianWidth, 0),
+    heldOut === undefined ? "-" : percent(heldOut.coverage, 0),
+    heldOut === undefined ? "-" : percent(heldOut.medianWidth, 0),
   ];
 }
 
@@ -134,10 +152,12 @@ function confusionBlocks({ confusion }: Accuracy): Block[] {
         { text: `recall ${score(confusion.recall)}, precision ${score(confusion.precision)}` },
         {
           text: `${plural(wrong.length, "verdict")} wrong`,
-          details: wrong.map(({ source, cellId, predictedOom, tight }) =>
+          details: wrong.map(({ source, cellId, predictedOom, tight, remark }) =>
             `${cellId} of ${source}: predicted ${predictedOom ? "oom" : "to fit"}${
               tight ? " (tight)" : ""
-            }, measured ${predictedOom ? "to fit" : "oom"}`
+            }, measured ${predictedOom ? "to fit" : "oom"}${
+              remark === undefined ? "" : `. ${remark}`
+            }`
           ),
         },
       ],

@@ -21,6 +21,10 @@ export interface ReportedResults extends Omit<Plan, "cells"> {
   readonly cells: readonly ReportedCell[];
   /** Noted by hand in results of before weights made on the device asked for gradients as loaded ones do. */
   readonly frozenWeights?: boolean;
+  /** Noted by hand in results of workers that loaded otherwise than they do now: how. */
+  readonly loadedOtherwise?: string;
+  /** Noted by hand: what is known of a cell, by its id. */
+  readonly remarks?: Readonly<Record<string, string>>;
   /** What the report reads of the run itself. */
   readonly run?: { readonly conditions?: readonly SessionConditions[] };
 }

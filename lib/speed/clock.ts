@@ -37,7 +37,7 @@ export class Clock implements TraceSink {
   readonly #rates: Rates;
   /** Factors on the host's and on the device's times: everything quick, as expected, everything slow. */
   readonly #host: readonly [number, number, number];
-  readonly #device: readonly [number, number, number];
+  #device: readonly [number, number, number] = [1, 1, 1];
   readonly #passes = new Map<Phase, Pass[]>();
   #pass = new Pass();
   #launchSeconds = 0;
@@ -45,7 +45,6 @@ export class Clock implements TraceSink {
   constructor(rates: Rates) {
     this.#rates = rates;
     this.#host = [1 / rates.spread.host, 1, rates.spread.host];
-    this.#device = [1 / rates.spread.device, 1, rates.spread.device];
   }
 
   beginPhase(phase: Phase): void {
@@ -53,6 +52,8 @@ export class Clock implements TraceSink {
     this.#launchSeconds = phase === "decode"
       ? this.#rates.decodeLaunchSeconds
       : this.#rates.launchSeconds;
+    const spread = this.#rates.spread[phase === "decode" ? "decode" : "device"];
+    this.#device = [1 / spread, 1, spread];
     const passes = this.#passes.get(phase);
     if (passes === undefined) this.#passes.set(phase, [this.#pass]);
     else passes.push(this.#pass);
@@ -143,17 +144,23 @@ export class Clock implements TraceSink {
     return terms.slice(1).reduce((most, term) => term[1] > most[1] ? term : most)[0];
   }
 
+  /** Whether the host does anything in the passes of a phase: in replayed steps it does not. */
+  waitsForHost(phase: Phase): boolean {
+    return (this.#passes.get(phase) ?? []).some(({ launchSeconds }) => launchSeconds > 0);
+  }
+
   #mean(phase: Phase, index: 0 | 1 | 2): number {
     const passes = this.#passes.get(phase) ?? [];
     if (passes.length === 0) return 0;
-    const { hookSeconds, stepSeconds } = this.#rates;
+    const { hookSeconds, stepSeconds, generateSeconds } = this.#rates;
+    const besidePass = stepSeconds + (phase === "prefill" ? generateSeconds : 0);
     const factor = this.#host[index];
     return sum(
       passes.map(({ host, device, launchSeconds }) => {
         // The replay of a graph is one call: nothing of the loop's Python comes between two steps.
         if (launchSeconds === 0) return device[index] ?? 0;
         return Math.max((host[index] ?? 0) + hookSeconds * factor, device[index] ?? 0) +
-          stepSeconds * factor;
+          besidePass * factor;
       }),
     ) / passes.length;
   }

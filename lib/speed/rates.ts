@@ -31,13 +31,15 @@ export interface Rates {
   readonly hookSeconds: number;
   /** Host time of one token outside the forward pass, while the device waits. */
   readonly stepSeconds: number;
+  /** Host time from the call of `generate` to its first pass. */
+  readonly generateSeconds: number;
   readonly deviceLinkBytesPerSecond: number;
   readonly hostLinkBytesPerSecond: number;
   readonly diskBytesPerSecond: number;
   /** Fixed cost of one operation over a link: a collective's start. */
   readonly linkLatencySeconds: number;
-  /** A measurement lies within mid / factor .. mid x factor in 90 % of cases. */
-  readonly spread: { readonly host: number; readonly device: number };
+  /** A measurement lies within mid / factor .. mid x factor in 90 % of cases; `decode` is that of the device in a step. */
+  readonly spread: { readonly host: number; readonly device: number; readonly decode: number };
 }
 
 /** A plain NVMe drive, for hardware that does not declare its disk. */
@@ -64,6 +66,10 @@ export function ratesOf(
   const bandwidth = device.bandwidthBytesPerSecond;
   const flops = device.flops[dtype] ?? device.flops.float32 ?? 0;
   const { launchSeconds } = facts;
+  const deviceSpread = Math.max(
+    facts.spread.device,
+    dtype === "int8" ? facts.spread.int8 : 1,
+  );
   const slower = dtype === "int8" ? facts.int8Factor : 1;
   return {
     copyBytesPerSecond: bandwidth * facts.copyEfficiency,
@@ -81,6 +87,7 @@ export function ratesOf(
     collectiveSeconds: facts.collectiveSeconds,
     hookSeconds: facts.moduleHookSeconds * modules,
     stepSeconds: facts.stepSeconds,
+    generateSeconds: facts.generateSeconds,
     deviceLinkBytesPerSecond: device.linkBytesPerSecond * facts.deviceLinkEfficiency,
     hostLinkBytesPerSecond: pinned
       ? device.hostLinkBytesPerSecond * facts.pinnedLinkEfficiency
@@ -89,11 +96,8 @@ export function ratesOf(
     linkLatencySeconds: facts.linkLatencySeconds,
     spread: {
       host: facts.spread.host,
-      device: Math.max(
-        facts.spread.device,
-        dtype === "int8" ? facts.spread.int8 : 1,
-        graph ? facts.spread.graph : 1,
-      ),
+      device: deviceSpread,
+      decode: graph ? Math.max(deviceSpread, facts.spread.graph) : deviceSpread,
     },
   };
 }

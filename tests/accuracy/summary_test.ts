@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Comparison, VerdictComparison } from "../../lib/accuracy/compare.ts";
-import { median, summarize } from "../../lib/accuracy/summary.ts";
+import { summarize } from "../../lib/accuracy/summary.ts";
 
 function comparison(measured: number, predicted: number, changes: Partial<Comparison> = {}) {
   return {
@@ -11,7 +11,7 @@ function comparison(measured: number, predicted: number, changes: Partial<Compar
     predicted,
     error: predicted / measured - 1,
     interval: { low: predicted * 0.9, mid: predicted, high: predicted * 1.1 },
-    launchBound: false,
+    group: "plain",
     ...changes,
   } satisfies Comparison;
 }
@@ -25,15 +25,15 @@ Deno.test("errors are summarized by quantity, launch-bound times apart", () => {
     comparison(100, 100),
     comparison(100, 80),
     comparison(100, 110),
-    comparison(100, 300, { launchBound: true }),
+    comparison(100, 300, { group: "launch-bound" }),
     comparison(10, 11, { quantity: "peakBytes" }),
   ], []);
   assert.deepEqual(
-    quantities.map(({ quantity, launchBound, count }) => [quantity, launchBound, count]),
+    quantities.map(({ quantity, group, count }) => [quantity, group, count]),
     [
-      ["peakBytes", false, 1],
-      ["msPerStep", false, 3],
-      ["msPerStep", true, 1],
+      ["peakBytes", "plain", 1],
+      ["msPerStep", "plain", 3],
+      ["msPerStep", "launch-bound", 1],
     ],
   );
   const steps = quantities[1];
@@ -66,10 +66,4 @@ Deno.test("a predicted out-of-memory is the positive of recall and precision", (
   const none = summarize([], [verdict(false, false)]).confusion;
   assert.equal(none.recall, null);
   assert.equal(none.precision, null);
-});
-
-Deno.test("median() takes the middle, or the mean of two", () => {
-  assert.equal(median([3, 1, 2]), 2);
-  assert.equal(median([4, 1, 2, 3]), 2.5);
-  assert.equal(median([]), 0);
 });

@@ -60,7 +60,10 @@ Deno.test("sums of a program are those of the trace with all its steps", () => {
         const stack = { ...context.stack, versions: { torch, transformers: "4.57.3" } };
         const { value: placement } = placeStrategy(spec, { ...context, stack });
         fc.pre(placement !== undefined); // offload needs a GPU
-        const program = Program.compile(placement, workload, workload.batchSize);
+        // How far ranks on CPUs touch their shared buffers is not affine in the batch.
+        const sharesBuffers = device === CPU && spec.use === "ds-inference";
+        const program = Program.compile(placement, workload, workload.batchSize) ??
+          (sharesBuffers ? Program.record(placement, workload, workload.batchSize) : undefined);
         assert.ok(program !== undefined);
         const sums = ProgramSums.of(program)?.run(workload.batchSize, 512);
         assert.ok(sums !== undefined);

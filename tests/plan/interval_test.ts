@@ -52,8 +52,8 @@ Deno.test("exactly known weights are no reason for doubt", () => {
   assert.deepEqual(requiredInterval(1000, peak), { low: 1000, mid: 1000, high: 1000 });
 });
 
-Deno.test("the host's interval is wider beside a GPU", () => {
-  near(hostInterval(100, "gpu").high, 130);
+Deno.test("the host's interval is narrower beside a GPU, where the process computes little", () => {
+  near(hostInterval(100, "gpu").high, 105);
   near(hostInterval(100, "cpu").high, 115);
 });
 

@@ -140,6 +140,7 @@ function prediction(figures: CellFigures, verdict: Verdict): Prediction {
       tokensPerSecond: 1000 / msPerToken,
       streams: figures.use === "ds-zero" ? 8 : 1,
       bound: "memory",
+      prefillBound: "memory",
     },
   };
 }

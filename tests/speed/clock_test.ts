@@ -20,11 +20,12 @@ const RATES: Rates = {
   collectiveSeconds: 0,
   hookSeconds: 0,
   stepSeconds: 0,
+  generateSeconds: 0,
   deviceLinkBytesPerSecond: 10,
   hostLinkBytesPerSecond: 5,
   diskBytesPerSecond: 2,
   linkLatencySeconds: 0.25,
-  spread: { host: 2, device: 1.25 },
+  spread: { host: 2, device: 1.25, decode: 1.25 },
 };
 
 const NOTHING: Operation = { device: 0, name: "op", flops: 0, bytes: 0, launches: 0 };

@@ -1,4 +1,5 @@
 /** What a generation under DeepSpeed-Inference does on one of its ranks. */
+import type { Device } from "../../catalog/types.ts";
 import { memoryCalibration } from "../../catalog/calibration.ts";
 import type { DsInferenceSpec } from "../../language/pipeline.ts";
 import type { Execution } from "../../model/family.ts";
@@ -13,7 +14,7 @@ import type { StrategyContext, Workload } from "../strategy.ts";
 import { injectedLayer } from "./injected/layer.ts";
 import { DEFAULT_MAX_OUT_TOKENS, workspaceBytes } from "./kernels.ts";
 import { traceLoad } from "./load.ts";
-import { traceSharedBuffers } from "./shared_buffers.ts";
+import { SharedBuffers } from "./shared_buffers.ts";
 import type { DsInferenceLayout } from "./place.ts";
 
 /** Writes start, load, prefill and decode of rank 0. */
@@ -26,7 +27,6 @@ export function traceDsInference(
 ): void {
   const sink = new HeldBytes(outer, 0);
   traceStart(spec.use, context, 0, layout.ranks, sink);
-  if (context.hardware.device.type === "cpu") traceSharedBuffers(layout.ranks, sink);
   traceLoad(spec, context, layout, sink);
   traceGenerate(
     context.family,
@@ -48,7 +48,7 @@ function executionOf(
   workload: Workload,
   sink: HeldBytes,
 ): Execution {
-  const execution = tensorParallel(layout, sink);
+  const execution = tensorParallel(layout, context.hardware.device.type, sink);
   if (!spec.kernelInject) return execution;
   const { modelTypes } = context.family;
   const isGated = modelTypes.includes("llama");
@@ -73,14 +73,17 @@ function executionOf(
 /** Sums over the ranks after each layer. */
 function tensorParallel(
   { ranks, lmHeadSplit }: DsInferenceLayout,
+  deviceType: Device["type"],
   sink: TraceSink,
 ): Execution {
+  const buffers = deviceType === "cpu" ? new SharedBuffers(ranks, sink) : undefined;
   return {
     ...plainExecution(0),
     lmHeadSplit,
     biasApart: ranks > 1,
     allReduce(device, bytes) {
       if (ranks === 1) return;
+      buffers?.reduce(bytes);
       // A ring all-reduce sends 2 (n - 1) / n of the buffer from each rank.
       const linkBytes = 2 * bytes * (ranks - 1) / ranks;
       sink.run({
