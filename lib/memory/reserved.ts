@@ -6,9 +6,16 @@
  * memory does not cut short what is told of the others.
  */
 import { MAX_AGE, type Program } from "../trace/program.ts";
+import { evaluateSizes } from "../trace/sizes.ts";
 import { CELL_PHASES, type Phase } from "../trace/trace.ts";
 import { CachingAllocator } from "./allocator/allocator.ts";
-import { type DevicePass, devicePasses, type PassesOfDevice, samePasses } from "./device_passes.ts";
+import type { DevicePass } from "./device_passes.ts";
+import {
+  allPasses,
+  type DeviceProgram,
+  devicePrograms,
+  sameDevicePrograms,
+} from "./device_program.ts";
 import { findPeriod, type Period } from "./period.ts";
 import { playEvents } from "./play.ts";
 import { canStandStill, playPeriod } from "./still_pools.ts";
@@ -53,47 +60,54 @@ export const LAG = 10;
  */
 export const LAGGING_STEPS = 6;
 
-/** A program as the allocator of one device sees it. */
+/** Replays of what the allocator of one device is asked for. */
 export class DeviceReplay {
-  readonly #program: Program;
-  readonly #passes: readonly DevicePass[];
-  readonly #repeated: DevicePass | undefined;
+  readonly program: DeviceProgram;
   readonly #periods: ReadonlyMap<DevicePass, Period | undefined>;
   readonly #known = new Map<string, Reserved>();
+  /** Of replays with fixed segments that were served without returning anything, by batch. */
+  readonly #unhindered = new Map<number, Reserved>();
 
-  private constructor(program: Program, passes: PassesOfDevice) {
-    this.#program = program;
-    const fixed = program.passes.length;
-    this.#passes = passes.slice(0, fixed);
-    this.#repeated = passes[fixed];
-    this.#periods = new Map(passes.map((pass) => [pass, findPeriod(pass)]));
+  constructor(program: DeviceProgram) {
+    this.program = program;
+    this.#periods = new Map(allPasses(program).map((pass) => [pass, findPeriod(pass)]));
   }
 
-  /** By device; devices whose allocators are asked for the same share one. */
+  /** By device; devices whose allocators are asked for the same share one, those of other programs too. */
   static of(program: Program): Map<number, DeviceReplay> {
-    const replays = new Map<number, DeviceReplay>();
-    const distinct: { passes: PassesOfDevice; replay: DeviceReplay }[] = [];
-    for (const [device, passes] of devicePasses(program)) {
-      let same = distinct.find((other) => samePasses(other.passes, passes));
-      if (same === undefined) {
-        same = { passes, replay: new DeviceReplay(program, passes) };
-        distinct.push(same);
-      }
-      replays.set(device, same.replay);
-    }
-    return replays;
+    return new Map(
+      [...devicePrograms(program)].map(([device, its]) => [device, shared(its)]),
+    );
   }
 
   /** As `run` with a new allocator; a workload that was asked for before is not replayed again. */
   within(batch: number, options: AllocatorOptions): Reserved {
-    const { deviceBytes, expandableSegments } = options;
-    const key = `${batch} ${deviceBytes} ${expandableSegments}`;
-    let known = this.#known.get(key);
-    if (known === undefined) {
-      known = this.run(batch, new CachingAllocator(options));
-      this.#known.set(key, known);
+    const known = this.known(batch, options);
+    if (known !== undefined) return known;
+    const reserved = this.run(batch, new CachingAllocator(options));
+    this.note(batch, options, reserved);
+    return reserved;
+  }
+
+  /**
+   * What `within` said before. A replay that was served without returning anything does the same within any memory that
+   * has what it reserved; the addresses of an expandable segment depend on the memory, though.
+   */
+  known(batch: number, options: AllocatorOptions): Reserved | undefined {
+    const { deviceBytes = Infinity, expandableSegments } = options;
+    const free = expandableSegments ? undefined : this.#unhindered.get(batch);
+    return free !== undefined && mostReserved(free) <= deviceBytes
+      ? free
+      : this.#known.get(keyOf(batch, options));
+  }
+
+  /** Notes what `run` said elsewhere. */
+  note(batch: number, options: AllocatorOptions, reserved: Reserved): void {
+    this.#known.set(keyOf(batch, options), reserved);
+    const { failure, retries } = reserved;
+    if (failure === undefined && retries === 0 && !options.expandableSegments) {
+      this.#unhindered.set(batch, reserved);
     }
-    return known;
   }
 
   /**
@@ -102,10 +116,9 @@ export class DeviceReplay {
    */
   run(batch: number, allocator: CachingAllocator, plainly = false): Reserved {
     const periods = this.#periods;
-    const repeated = this.#repeated;
-    const { sizes, decodeSteps, firstRepeated } = this.#program;
-    const values = new Float64Array(sizes.length);
-    const units = new Int32Array(sizes.length);
+    const { passes, repeated, sizes, decodeSteps, firstRepeated } = this.program;
+    const values = new Float64Array(sizes.constant.length);
+    const units = new Int32Array(values.length);
     const blocks: Int32Array[] = [];
     let loading: { allocated: number; reserved: number } | undefined;
     let failure: Failure | undefined;
@@ -122,7 +135,7 @@ export class DeviceReplay {
       }
       // `torch.cuda.graph` does so before it captures.
       if (pass.phase === "capture") allocator.emptyCache();
-      sizes.evaluate(batch, step, values);
+      evaluateSizes(sizes, batch, step, values);
       for (let i = 0; i < values.length; i++) {
         const bytes = values[i] as number;
         // A tensor without elements takes nothing.
@@ -153,7 +166,7 @@ export class DeviceReplay {
       return false;
     }
 
-    const goesOn = this.#passes.every((pass) => play(pass, pass.step));
+    const goesOn = passes.every((pass) => play(pass, pass.step));
     if (goesOn && repeated !== undefined) {
       for (let step = firstRepeated; step <= decodeSteps; step++) {
         if (!play(repeated, step)) break;
@@ -169,6 +182,28 @@ export class DeviceReplay {
       ...(failure === undefined ? {} : { failure }),
     };
   }
+}
+
+/** Replays that are still in use. */
+const DISTINCT = new Set<WeakRef<DeviceReplay>>();
+
+function shared(program: DeviceProgram): DeviceReplay {
+  for (const reference of DISTINCT) {
+    const other = reference.deref();
+    if (other === undefined) DISTINCT.delete(reference);
+    else if (sameDevicePrograms(other.program, program)) return other;
+  }
+  const replay = new DeviceReplay(program);
+  DISTINCT.add(new WeakRef(replay));
+  return replay;
+}
+
+function mostReserved({ loadPeakReservedBytes, peakReservedBytes }: Reserved): number {
+  return Math.max(loadPeakReservedBytes, peakReservedBytes);
+}
+
+function keyOf(batch: number, { deviceBytes, expandableSegments }: AllocatorOptions): string {
+  return `${batch} ${deviceBytes} ${expandableSegments}`;
 }
 
 /** The column of a pass that is too old to be referred to. */

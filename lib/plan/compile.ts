@@ -3,16 +3,19 @@
  *
  * 1. resolve: names become facts (model, hardware, stack);
  * 2. configure: each strategy with each choice of its options is placed once;
- * 3. predict: each cell's trace is interpreted for memory and time, and judged;
+ * 3. predict: each cell's trace is interpreted for memory and time, and judged; what takes longest of it, replaying the
+ *    allocators, is done for all cells beforehand, on several threads where there is much of it;
  * 4. assemble: cells that one loaded model can serve become a session, and each session gets its launch.
  *
  * Pure but for the file reader in the context. Everything wrong is told at once, in file order.
  */
+import { replayAhead } from "../memory/ahead.ts";
 import type { Model } from "../catalog/types.ts";
 import { type Diagnostic, hasErrors, type Outcome } from "../diagnostics/diagnostic.ts";
 import type { CellSpec, Pipeline } from "../language/pipeline.ts";
 import { parameterCount } from "../model/module.ts";
 import {
+  cellReplays,
   type Configuration,
   configure,
   emptyPrediction,
@@ -52,15 +55,18 @@ export async function compile(
   const configurations = new Map<string, Configuration>();
   const keyBase = cellKeyBase(pipeline, resolved, prompts.value, context);
   const scripts = scriptInputs(pipeline, context);
-  const planned = cells.map((cell) => {
+  const configured = cells.map((cell) => {
     const id = JSON.stringify(cell.strategy);
     const known = configurations.get(id) ?? configure(cell.strategy, pipeline, resolved);
     configurations.set(id, known);
-    return {
-      cell,
-      configuration: known,
-      ...planCell(cell, known, pipeline, [keyBase, scripts.get(cell.strategyIndex)], context),
-    };
+    return { cell, configuration: known };
+  });
+  await replayAhead(
+    configured.flatMap(({ cell, configuration }) => cellReplays(cell, configuration)),
+  );
+  const planned = configured.map(({ cell, configuration }) => {
+    const base = [keyBase, scripts.get(cell.strategyIndex)] as const;
+    return { cell, configuration, ...planCell(cell, configuration, pipeline, base, context) };
   });
   diagnostics.push(...uniqueByText(planned.flatMap((item) => item.diagnostics)));
   if (hasErrors(diagnostics)) return { diagnostics };

@@ -14,11 +14,13 @@ import { UNTRACED } from "../strategy/script/place.ts";
 import { tracedSpec } from "../strategy/script/stand_in.ts";
 import { placeholdersIn } from "../strategy/script/words.ts";
 import { computationBytes, type Placement, type StrategyContext } from "../strategy/strategy.ts";
+import type { ReplayJob } from "../memory/ahead.ts";
 import type { CauseFacts } from "./causes.ts";
 import { largestBatch } from "./largest_batch.ts";
 import type { PlanContext } from "./context.ts";
 import type { Prediction } from "./prediction.ts";
 import { predictCell } from "./predict.ts";
+import { replaysOf } from "./predict_memory.ts";
 import { type Resolved, strategyContext } from "./resolve.ts";
 import { settle, settleAllocator } from "./settle.ts";
 import { judge } from "./verdict.ts";
@@ -142,6 +144,14 @@ export function predict(
     hosts: need.hosts,
     time,
   };
+}
+
+/** The replays that `predict` will ask for. */
+export function cellReplays(cell: CellSpec, configuration: Configuration): ReplayJob[] {
+  const { placement, traced, context } = configuration;
+  if (placement === undefined || traced === undefined) return [];
+  if (workloadMistakes(cell, configuration).length > 0) return [];
+  return replaysOf(placement, cell, context);
 }
 
 function causeFacts(

@@ -1,5 +1,6 @@
 /** What a cell needs of every device and host: its trace through the memory interpreter. */
 import { memoryCalibration } from "../catalog/calibration.ts";
+import type { ReplayJob } from "../memory/ahead.ts";
 import { type Peak, PeakMemory, type Peaks } from "../memory/peak.ts";
 import type { Reserved } from "../memory/reserved.ts";
 import type { Placement, StrategyContext, Workload } from "../strategy/strategy.ts";
@@ -45,6 +46,27 @@ export function predictMemory(
       gpuTerms(peak, device, outsideBytes(memory, device), placement, workload, context)
     : cpuTerms;
   return readNeed(memory, placement, context, terms);
+}
+
+/** The replays that `predictMemory` will ask for, but those that depend on what they say. */
+export function replaysOf(
+  placement: Placement,
+  workload: Workload,
+  context: StrategyContext,
+): ReplayJob[] {
+  if (context.hardware.device.type !== "gpu") return [];
+  const memory = peaksOf(placement, workload, context);
+  const program = programOf(placement, workload);
+  const expandableSegments = context.allocator === "expandable";
+  return [...new Set(placement.devices.map(({ traced }) => traced))].map((device) => {
+    const outside = outsideBytes(memory, device);
+    const deviceBytes = availableBytes(memory.peak(device), outside, context);
+    return {
+      replay: program.replay(device),
+      batch: workload.batchSize,
+      options: { deviceBytes, expandableSegments },
+    };
+  });
 }
 
 /** As `predictMemory`, but for the tensors alone: no allocator can do with less. */
@@ -150,13 +172,13 @@ function gpuTerms(
   context: StrategyContext,
 ): AllocatorTerms {
   const outsideBytes = Math.max(peak.outsideBytes, outside.generating);
-  const capacity = context.deviceCapacityBytes ?? Infinity;
+  const capacity = capacityOf(context);
   const { reserved, requiredBytes } = reservedNeed(
     programOf(placement, workload).replay(device),
     workload.batchSize,
     peak.bytes - outsideBytes,
     {
-      availableBytes: Math.max(0, capacity - outsideBytes),
+      availableBytes: availableBytes(peak, outside, context),
       marginBytes: requiredMargin(peak),
       expandableSegments: context.allocator === "expandable",
     },
@@ -180,6 +202,15 @@ function gpuTerms(
       : required,
     required,
   };
+}
+
+function capacityOf({ deviceCapacityBytes }: StrategyContext): number {
+  return deviceCapacityBytes ?? Infinity;
+}
+
+/** What the driver can give the allocator. */
+function availableBytes(peak: Peak, outside: OutsideBytes, context: StrategyContext): number {
+  return Math.max(0, capacityOf(context) - Math.max(peak.outsideBytes, outside.generating));
 }
 
 /** What was taken at most: by loading, or by a generation, which has more beside the allocator. */

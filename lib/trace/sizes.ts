@@ -1,6 +1,27 @@
 /** A size at two steps with one batch, then with another. */
 export type Corners = readonly [number, number, number, number];
 
+/** Some of the sizes of a program as plain columns. */
+export interface SizeColumns {
+  readonly constant: Float64Array;
+  readonly perSequence: Float64Array;
+  readonly perStep: Float64Array;
+  readonly perBoth: Float64Array;
+}
+
+/** Fills `values` with all sizes of a batch at a step. */
+export function evaluateSizes(
+  { constant, perSequence, perStep, perBoth }: SizeColumns,
+  batch: number,
+  step: number,
+  values: Float64Array,
+): void {
+  for (let i = 0; i < constant.length; i++) {
+    values[i] = (constant[i] as number) + (perSequence[i] as number) * batch +
+      ((perStep[i] as number) + (perBoth[i] as number) * batch) * step;
+  }
+}
+
 /** The distinct sizes of a program, each affine in the batch, in the decode step, and in their product. */
 export class Sizes {
   /** Two batches that were recorded are `base` and `base + step`; a step of 0 leaves the batch fixed. */
@@ -11,6 +32,7 @@ export class Sizes {
   readonly #perStep: number[] = [];
   readonly #perBoth: number[] = [];
   readonly #known = new Map<string, number>();
+  #columns: SizeColumns | undefined;
   /** What was asked for before, by the values themselves: most sizes of a trace come many times. */
   readonly #lines = new Map<number, Map<number, number>>();
   readonly #planes = new Map<
@@ -71,10 +93,22 @@ export class Sizes {
 
   /** Fills `values` with all sizes of a batch at a step. */
   evaluate(batch: number, step: number, values: Float64Array): void {
-    for (let i = 0; i < this.#constant.length; i++) {
-      values[i] = (this.#constant[i] as number) + (this.#perSequence[i] as number) * batch +
-        ((this.#perStep[i] as number) + (this.#perBoth[i] as number) * batch) * step;
+    if (this.#columns?.constant.length !== this.length) {
+      this.#columns = this.columns(Array.from({ length: this.length }, (_, index) => index));
     }
+    evaluateSizes(this.#columns, batch, step, values);
+  }
+
+  /** The sizes of some indices, in that order. */
+  columns(indices: readonly number[]): SizeColumns {
+    const column = (terms: readonly number[]) =>
+      Float64Array.from(indices, (index) => terms[index] as number);
+    return {
+      constant: column(this.#constant),
+      perSequence: column(this.#perSequence),
+      perStep: column(this.#perStep),
+      perBoth: column(this.#perBoth),
+    };
   }
 
   /** Constant and slope in the batch. */
