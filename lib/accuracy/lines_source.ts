@@ -120,6 +120,7 @@ function strategyOf(line: Line, count: number): StrategySpec {
           ? strategy["offload"]
           : "none",
         pinMemory: strategy["pin"] === true,
+        gather: "module",
       };
     case "dsinf":
       return {

@@ -1,6 +1,6 @@
 /** Measured cells of a run, from its results. */
 import { findDevice } from "../catalog/devices.ts";
-import type { HardwareSpec, Pipeline } from "../language/pipeline.ts";
+import type { HardwareSpec, Pipeline, StrategySpec } from "../language/pipeline.ts";
 import type { ReportedCell, ReportedResults } from "../report/results_shape.ts";
 import type { MeasuredCell, MeasuredSet } from "./measured.ts";
 import { pipelineFor } from "./pipelines.ts";
@@ -47,13 +47,28 @@ function pipelineOf({ pipeline, model, hardware, stack, budget }: ReportedResult
   });
 }
 
+/** What a settled strategy does not say had one meaning before it could be said. */
+function asMeasured(strategy: StrategySpec): StrategySpec {
+  return strategy.use === "ds-zero"
+    ? { ...strategy, gather: strategy.gather ?? "module" }
+    : strategy;
+}
+
 function measuredCell(cell: ReportedCell): MeasuredCell | undefined {
   const { status, measurement, prediction } = cell;
   if (status !== "ok" && status !== "oom" && status !== "host-oom") return undefined;
   // What a command of the user's own does is not what is predicted.
   if (cell.strategy.use === "script") return undefined;
   const { id, strategy, batchSize, promptTokens, newTokens, axes } = cell;
-  const spec = { id, strategyIndex: 0, strategy, batchSize, promptTokens, newTokens, axes };
+  const spec = {
+    id,
+    strategyIndex: 0,
+    strategy: asMeasured(strategy),
+    batchSize,
+    promptTokens,
+    newTokens,
+    axes,
+  };
   // What a cell held when it ran out of memory is not what it needed.
   if (status !== "ok" || measurement === null) {
     return { cell: spec, status, values: {}, stored: prediction };

@@ -61,6 +61,8 @@ export interface SpeedConstants {
 export interface StrategySpeed {
   /** Host time that the strategy's Python hooks add to the call of one module. */
   readonly moduleHookSeconds: number;
+  /** Host time that they spend on one parameter of a module: gathering it, waiting for it, dropping it. */
+  readonly parameterHookSeconds: number;
   /** Part of the rate between devices that the strategy's transfers reach. */
   readonly deviceLinkEfficiency: number;
   readonly importSeconds: number;

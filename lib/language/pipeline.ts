@@ -184,6 +184,8 @@ export interface DsZeroSpec extends StrategyCommon {
   readonly nvmePath?: string;
   /** Whether offloaded parameters are in pinned host memory. */
   readonly pinMemory: boolean;
+  /** What is gathered together, with one pair of hooks; left open, the planner decides. */
+  readonly gather?: "module" | "layer";
   /** DeepSpeed's own configuration keys, merged over the seed's. */
   readonly config?: Readonly<Record<string, unknown>>;
 }

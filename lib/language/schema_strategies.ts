@@ -35,6 +35,10 @@ const checkpoint = choice("unsharded", "presharded").describe(
 const offload = choice("none", "cpu", "nvme").describe("Where parameters live between layers.");
 const nvmePath = text().describe("Folder on a fast local disk, for offload: nvme.");
 const pinMemory = flag().describe("Keep offloaded parameters in pinned host memory.");
+const gather = choice("module", "layer").describe(
+  "What ZeRO gathers together, with one pair of hooks: a module, or a whole layer. Default: layer on GPUs where DeepSpeed " +
+    "can (0.18) and two layers stay below stage3_max_live_parameters, else module.",
+);
 
 const baseOptions = {
   name: name().describe("First part of the ids of its cells. Default: the value of use.")
@@ -106,6 +110,7 @@ const dsZeroOptions = {
   offload: offload.default("none"),
   nvmePath: nvmePath.exactOptional(),
   pinMemory: pinMemory.default(true),
+  gather: gather.exactOptional(),
   config: z.record(z.string(), z.unknown()).exactOptional().describe(
     "DeepSpeed's own configuration keys, merged over the generated ones.",
   ),
@@ -192,6 +197,7 @@ const axisValues = {
   offload,
   nvmePath,
   pinMemory,
+  gather,
 };
 
 /** The axes that belong to no strategy. */

@@ -35,7 +35,8 @@ export function predictTime(
   const clock = new Clock(ratesOf(hardware, facts, {
     dtype,
     headDim: shape.headDim,
-    modules: treeSize(context.root).modules,
+    modules: placement.hookedModules ?? treeSize(context.root).modules,
+    parameters: treeSize(context.root).parameters,
     pinned: placement.pinsWeights,
     graph: spec.decode === "graph",
   }));
@@ -140,6 +141,7 @@ function map(
 /** Sizes of a module tree, counted once for all cells of a configuration. */
 interface TreeSize {
   readonly modules: number;
+  readonly parameters: number;
   readonly elements: number;
 }
 
@@ -149,10 +151,13 @@ function treeSize(root: Module): TreeSize {
   let size = TREE_SIZES.get(root);
   if (size === undefined) {
     let count = 0;
+    let parameters = 0;
     for (const { parameter } of namedParameters(root)) {
-      if (parameter.tiedTo === undefined) count += elements(parameter.shape);
+      if (parameter.tiedTo !== undefined) continue;
+      count += elements(parameter.shape);
+      parameters += 1;
     }
-    size = { modules: countModules(root), elements: count };
+    size = { modules: countModules(root), parameters, elements: count };
     TREE_SIZES.set(root, size);
   }
   return size;

@@ -104,6 +104,7 @@ function options({ strategy }: CellSpec): StrategySpec[] {
   if (strategy.attention === "eager") changed.push({ ...strategy, attention: "sdpa" });
   if (strategy.cache === "dynamic") changed.push({ ...strategy, cache: "static" });
   if (strategy.use === "ds-zero") {
+    if (strategy.gather === "layer") changed.push({ ...strategy, gather: "module" });
     if (strategy.offload === "none") {
       changed.push({ ...strategy, offload: "cpu", pinMemory: true });
       changed.push({ ...strategy, offload: "cpu", pinMemory: false });

@@ -49,8 +49,9 @@ export const DEFAULT_DISK_BYTES_PER_SECOND = 2e9;
 export interface RateOptions {
   readonly dtype: Dtype;
   readonly headDim: number;
-  /** Modules that the strategy hooks. */
+  /** Modules that the strategy hooks, and the parameters in them. */
   readonly modules: number;
+  readonly parameters: number;
   /** Whether what the host lends to the device is in pinned memory. */
   readonly pinned: boolean;
   /** Whether decode steps replay a graph. */
@@ -61,7 +62,7 @@ export interface RateOptions {
 export function ratesOf(
   { device, diskBytesPerSecond = DEFAULT_DISK_BYTES_PER_SECOND }: Hardware,
   facts: SpeedCalibration,
-  { dtype, headDim, modules, pinned, graph }: RateOptions,
+  { dtype, headDim, modules, parameters, pinned, graph }: RateOptions,
 ): Rates {
   const bandwidth = device.bandwidthBytesPerSecond;
   const flops = device.flops[dtype] ?? device.flops.float32 ?? 0;
@@ -85,7 +86,7 @@ export function ratesOf(
     launchSeconds,
     decodeLaunchSeconds: graph ? 0 : launchSeconds,
     collectiveSeconds: facts.collectiveSeconds,
-    hookSeconds: facts.moduleHookSeconds * modules,
+    hookSeconds: facts.moduleHookSeconds * modules + facts.parameterHookSeconds * parameters,
     stepSeconds: facts.stepSeconds,
     generateSeconds: facts.generateSeconds,
     deviceLinkBytesPerSecond: device.linkBytesPerSecond * facts.deviceLinkEfficiency,

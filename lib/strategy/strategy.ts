@@ -92,6 +92,8 @@ export interface Placement {
    * cell then needs a process of its own. Otherwise one process serves all cells.
    */
   readonly servesOneCell?: boolean;
+  /** Modules that the strategy hooks; all of the model's where it does not say. */
+  readonly hookedModules?: number;
   /** How far off a fitted constant of the trace may be, for each device: bytes less, and bytes more. */
   readonly doubtBytes?: { readonly below: number; readonly above: number };
   /** Writes all phases of one process, host included. */

@@ -123,6 +123,7 @@ export const samples: Samples = {
     fileUnreadable: { path: "./config.json", reason: "permission denied" },
   },
   plan: {
+    gatherLayerImpossible: { reason: "it needs DeepSpeed 0.18 or newer" },
     graphImpossible: { reason: "ZeRO gathers parameters from Python in every step" },
     impossibleConfig: { reason: "hidden_size is missing" },
     unsupportedModelType: { modelType: "mamba", supported: ["bloom"], estimate: undefined },

@@ -1,8 +1,8 @@
 """What ZeRO-3 gathers and drops on the first of two ranks, call by call, over several forward passes.
 
 Run with: DS_ACCELERATOR=cpu LOCAL_SIZE=2 torchrun --nproc_per_node 2 zero_gathers.py REQUEST, a file of JSON with a list
-of cases: the `config` of a model, keys of `zero_optimization` as `zero`, the number of `passes`, and for layers that are
-gathered whole their class as `leaf`. Rank 0 prints a JSON line with the events of each pass of each case.
+of cases: the `config` of a model, keys of `zero_optimization` as `zero`, and the number of `passes`. Rank 0 prints a JSON
+line with the events of each pass of each case.
 """
 
 import json
@@ -16,7 +16,6 @@ from deepspeed.runtime.zero import partition_parameters as partitioning
 from deepspeed.runtime.zero.partitioned_param_coordinator import (
     PartitionedParameterCoordinator as Coordinator,
 )
-from deepspeed.utils import set_z3_leaf_modules
 from transformers import AutoConfig, AutoModelForCausalLM
 from transformers.integrations import HfDeepSpeedConfig
 from transformers.modeling_utils import no_init_weights
@@ -88,8 +87,6 @@ def run(case):
             shape, dtype=torch.float32, attn_implementation="eager"
         )
     model.tie_weights()
-    if "leaf" in case:
-        set_z3_leaf_modules(model, [case["leaf"]])
     engine = deepspeed.initialize(model=model, config=config)[0]
     engine.module.eval()
     names.update({parameter: name for name, parameter in engine.module.named_parameters()})

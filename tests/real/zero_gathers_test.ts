@@ -17,7 +17,7 @@ import { realEnvironment } from "./environment.ts";
 interface Case {
   readonly name: string;
   readonly config: HfConfig;
-  readonly zero: Readonly<Record<string, number>>;
+  readonly zero: Readonly<Record<string, unknown>>;
   readonly passes: number;
 }
 
@@ -49,9 +49,21 @@ function caseOf(config: HfConfig, [bucket, live, reuse]: typeof LIMITS[number]):
   };
 }
 
+/** The same with leaves. */
+function leafCase(config: HfConfig, limits: typeof LIMITS[number], leaves: Case["zero"]): Case {
+  const plain = caseOf(config, limits);
+  const name = `${plain.name}, ${JSON.stringify(leaves)}`;
+  return { ...plain, name, zero: { ...plain.zero, ...leaves } };
+}
+
 const CASES: readonly Case[] = [
   ...LIMITS.map((limits) => caseOf(BLOOM, limits)),
   ...CONFIGS.slice(1).map((config) => caseOf(config, LIMITS[1])),
+  ...LIMITS.map((limits) => leafCase(BLOOM, limits, { leaf_module: { classes: ["BloomBlock"] } })),
+  leafCase(CONFIGS[1] as HfConfig, LIMITS[1], { leaf_module: { name_suffixes: ["mlp"] } }),
+  // Layers have 5553 parameters for each of their modules, attention alone 5546.
+  leafCase(BLOOM, LIMITS[1], { stage3_module_granularity_threshold: 5553 }),
+  leafCase(BLOOM, LIMITS[1], { stage3_module_granularity_threshold: 5552 }),
 ];
 
 type Events = readonly (readonly string[])[];
@@ -117,7 +129,7 @@ function traced({ config, zero, passes }: Case): Events {
   const events = new EventWriter();
   const memory = new GatherMemory({ ranks, offload: "none", isCpu: false, overlaps: true }, events);
   const coordinator = new Coordinator(weights, settings, memory);
-  const hooks = hookedModules(context.root, weights, {
+  const hooks = hookedModules(context.root, value, {
     beginPass() {
       coordinator.beginPass();
       events.passes.push([]);

@@ -85,6 +85,17 @@ export const graphImpossible: MessageKind<{ reason: string }> = message({
   help: () => 'Write "decode: eager", or leave it out',
 });
 
+export const gatherLayerImpossible: MessageKind<{ reason: string }> = message({
+  code: "STW322",
+  title: "Layers cannot be gathered whole",
+  explanation:
+    "With gather: layer ZeRO gathers all parameters of a layer together and calls one pair of hooks for it, by what " +
+    "DeepSpeed calls leaf modules. Its configuration knows them from 0.18 on, and a layer that is swapped in from a drive " +
+    "would need a buffer for each of its parameters at once.",
+  message: ({ reason }) => `ZeRO cannot gather whole layers: ${reason}`,
+  help: () => 'Write "gather: module", or leave it out',
+});
+
 export const kernelInjectNeedsGpu: MessageKind<Record<never, never>> = message({
   code: "STW307",
   title: "Kernel injection needs a GPU",

@@ -1,14 +1,22 @@
 /** DeepSpeed's configuration for ZeRO-Inference. */
 import type { DsZeroSpec } from "../../language/pipeline.ts";
 import type { ModelShape } from "../../model/family.ts";
+import type { Layer, LeafSettings } from "./leaves.ts";
 
 type JsonObject = Readonly<Record<string, unknown>>;
 
 /**
  * The configuration of the 2022 BLOOM scripts: stage 3, bucket sizes from the hidden size, no parameter kept
  * whole; then the user's own keys over it. DeepSpeed's other defaults stand.
+ *
+ * @param layer What `gather: layer` brings together: while one layer runs, the next one is gathered.
  */
-export function zeroConfig(spec: DsZeroSpec, shape: ModelShape, worldSize: number): JsonObject {
+export function zeroConfig(
+  spec: DsZeroSpec,
+  shape: Pick<ModelShape, "hiddenSize">,
+  worldSize: number,
+  layer?: Layer,
+): JsonObject {
   const square = shape.hiddenSize * shape.hiddenSize;
   const config = {
     ...(spec.dtype === "float16" ? { fp16: { enabled: true } } : {}),
@@ -21,6 +29,7 @@ export function zeroConfig(spec: DsZeroSpec, shape: ModelShape, worldSize: numbe
       // 0.9 h^2 in the scripts; newer DeepSpeed accepts whole numbers only.
       stage3_prefetch_bucket_size: Math.floor(0.9 * square),
       stage3_param_persistence_threshold: 0,
+      ...byLayer(spec, layer),
       ...offload(spec),
     },
     steps_per_print: 2000,
@@ -29,6 +38,14 @@ export function zeroConfig(spec: DsZeroSpec, shape: ModelShape, worldSize: numbe
     wall_clock_breakdown: false,
   };
   return merge(config, spec.config ?? {});
+}
+
+function byLayer({ gather }: DsZeroSpec, layer: Layer | undefined): JsonObject {
+  if (gather !== "layer" || layer === undefined) return {};
+  return {
+    stage3_prefetch_bucket_size: layer.elements,
+    leaf_module: { classes: [layer.className] },
+  };
 }
 
 function offload(spec: DsZeroSpec): JsonObject {
@@ -62,11 +79,17 @@ export interface ZeroSettings {
   readonly modelPersistenceThreshold: number;
   readonly nvmeBufferElements: number;
   readonly nvmeBufferCount: number;
+  readonly leaves: LeafSettings;
 }
 
 /** Reads the settings that DeepSpeed would read; its defaults are those of zero/config.py and offload_config.py. */
-export function zeroSettings(spec: DsZeroSpec, shape: ModelShape, worldSize: number): ZeroSettings {
-  const zero = objectAt(zeroConfig(spec, shape, worldSize), "zero_optimization");
+export function zeroSettings(
+  spec: DsZeroSpec,
+  shape: Pick<ModelShape, "hiddenSize">,
+  worldSize: number,
+  layer?: Layer,
+): ZeroSettings {
+  const zero = objectAt(zeroConfig(spec, shape, worldSize, layer), "zero_optimization");
   const offloaded = objectAt(zero, "offload_param");
   const modelPersistence = numberAt(zero, "stage3_model_persistence_threshold", Infinity);
   return {
@@ -78,7 +101,24 @@ export function zeroSettings(spec: DsZeroSpec, shape: ModelShape, worldSize: num
     modelPersistenceThreshold: Math.floor(modelPersistence / worldSize),
     nvmeBufferElements: numberAt(offloaded, "buffer_size", 1e8),
     nvmeBufferCount: numberAt(offloaded, "buffer_count", 5),
+    leaves: leafSettings(zero),
   };
+}
+
+/** DeepSpeed's own default classes are those of mixtures of experts, which are not traced. */
+function leafSettings(zero: JsonObject): LeafSettings {
+  const leaf = objectAt(zero, "leaf_module");
+  return {
+    classes: wordsAt(leaf, "classes"),
+    names: wordsAt(leaf, "names"),
+    suffixes: wordsAt(leaf, "name_suffixes"),
+    granularity: numberAt(zero, "stage3_module_granularity_threshold", 0),
+  };
+}
+
+function wordsAt(value: JsonObject, key: string): readonly string[] {
+  const found = value[key];
+  return (Array.isArray(found) ? found : [found]).filter((each) => typeof each === "string");
 }
 
 function objectAt(value: JsonObject, key: string): JsonObject {

@@ -11,6 +11,8 @@ export interface Partitioning {
   readonly isCpu: boolean;
   /** Whether gathers have a stream of their own (`overlap_comm`), whose cached blocks serve nothing else. */
   readonly overlaps: boolean;
+  /** Those that are dropped without a word to the allocator (`fast_sharding_for_leaf_module`): they come back at once. */
+  readonly dropped?: ReadonlySet<ZeroWeight>;
 }
 
 const GATHER_STREAM = 1;
@@ -99,7 +101,8 @@ export class GatherMemory implements Gatherer<ZeroWeight> {
 
   #allocate(parameter: ZeroWeight): void {
     const bytes = this.#wholeBytes(parameter);
-    this.#whole.set(parameter, this.#buffer(`${parameter.name} (gathered)`, bytes, this.#lends));
+    const lent = this.#lends && this.#partitioning.dropped?.has(parameter) !== true;
+    this.#whole.set(parameter, this.#buffer(`${parameter.name} (gathered)`, bytes, lent));
   }
 
   /** This rank's part of an offloaded parameter, copied to the device. */

@@ -5,7 +5,8 @@
 import type { Execution } from "../../model/family.ts";
 import type { Module } from "../../model/module.ts";
 import { plainExecution } from "../execution.ts";
-import type { ZeroWeight } from "./place.ts";
+import { leafAround, pathTo } from "./leaves.ts";
+import type { ZeroLayout, ZeroWeight } from "./place.ts";
 
 /** What the hooks do. */
 export interface ModuleHooks {
@@ -26,14 +27,16 @@ interface Running {
 /**
  * Tells the hooks of every call. A forward pass names the modules that have parameters or make tensors; those that
  * contain them are called before the first of theirs, and have returned when one runs that is not theirs.
+ *
+ * @param leaves Modules that stand for all that is in them: see `leavesOf`.
  */
 export function hookedModules(
   root: Module,
-  weights: readonly ZeroWeight[],
+  { weights, leaves }: Pick<ZeroLayout, "weights" | "leaves">,
   hooks: ModuleHooks,
 ): Execution {
   const called = calledModules(root);
-  const parametersOf = parametersByModule(weights);
+  const parametersOf = parametersByModule(weights, leaves);
   const running: Running[] = [];
 
   function call(name: string): void {
@@ -55,10 +58,15 @@ export function hookedModules(
         returnTo(0);
         hooks.beginPass();
       }
+      const inner = running.at(-1)?.name;
+      if (inner !== undefined && leaves.has(inner) && isWithin(module, inner)) return;
       const path = pathTo(module).filter((name) => called.has(name));
       const shared = path.findIndex((name, depth) => running[depth]?.name !== name);
       returnTo(shared === -1 ? path.length : shared);
-      for (const name of path.slice(running.length)) call(name);
+      for (const name of path.slice(running.length)) {
+        call(name);
+        if (leaves.has(name)) return;
+      }
       call(module);
     },
     leave(module) {
@@ -83,22 +91,23 @@ function calledModules(root: Module): ReadonlySet<string> {
   return names;
 }
 
+function isWithin(module: string, outer: string): boolean {
+  return outer === "" || module.startsWith(`${outer}.`);
+}
+
+/** Of a module with hooks those that it has itself, of a leaf all that are in it. */
 function parametersByModule(
   weights: readonly ZeroWeight[],
+  leaves: ReadonlySet<string>,
 ): ReadonlyMap<string, readonly ZeroWeight[]> {
   const byModule = new Map<string, ZeroWeight[]>();
   for (const weight of weights) {
-    for (const module of weight.modules) {
+    const users = weight.modules.map((module) => leafAround(module, leaves) ?? module);
+    for (const module of new Set(users)) {
       const known = byModule.get(module);
       if (known === undefined) byModule.set(module, [weight]);
       else known.push(weight);
     }
   }
   return byModule;
-}
-
-/** Names of the modules that a module is in, the root first. */
-function pathTo(module: string): string[] {
-  const parts = module.split(".");
-  return parts.map((_, length) => parts.slice(0, length).join("."));
 }

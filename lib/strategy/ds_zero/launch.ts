@@ -3,6 +3,7 @@ import type { DsZeroSpec } from "../../language/pipeline.ts";
 import { deepspeedArgv, workerEnv } from "../launch_env.ts";
 import type { Placement, StrategyContext, StrategyLaunch } from "../strategy.ts";
 import { zeroConfig } from "./config.ts";
+import { layerOf } from "./leaves.ts";
 
 export function launchZero(
   spec: DsZeroSpec,
@@ -12,6 +13,11 @@ export function launchZero(
   return {
     argv: deepspeedArgv(context, placement.worldSize, "ds_zero_worker.py"),
     env: workerEnv(context),
-    deepspeedConfig: zeroConfig(spec, context.shape, placement.worldSize),
+    deepspeedConfig: zeroConfig(
+      spec,
+      context.shape,
+      placement.worldSize,
+      layerOf(context.root, context.family.blockName(0)),
+    ),
   };
 }

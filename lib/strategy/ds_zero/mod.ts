@@ -4,6 +4,7 @@ import type { DsZeroSpec } from "../../language/pipeline.ts";
 import { mappedBytes } from "../mapped.ts";
 import { symmetricDevices } from "../start.ts";
 import type { Placement, Strategy, StrategyContext } from "../strategy.ts";
+import { hookedCount } from "./leaves.ts";
 import { launchZero } from "./launch.ts";
 import { placeZero } from "./place.ts";
 import { holdsUnidentified, traceZero } from "./trace.ts";
@@ -26,6 +27,7 @@ export const dsZero: Strategy<DsZeroSpec> = {
       checkpointReadBytes: context.weights === "on-device" ? 0 : layout.wholeBytes * layout.ranks,
       offloadedBytes: spec.offload === "none" ? 0 : layout.wholeBytes,
       mappedBytes: mappedBytes(spec.dtype, context, layout.wholeBytes),
+      hookedModules: hookedCount(context.root, layout.leaves),
       pinsWeights: spec.offload === "cpu" && spec.pinMemory,
       ...doubt(context, layout.ranks),
       trace: (workload, sink) => traceZero(spec, context, layout, workload, sink),

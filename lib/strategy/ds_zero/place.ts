@@ -7,8 +7,10 @@ import { elements } from "../../trace/trace.ts";
 import { zeroPartitionElements } from "../parallel.ts";
 import { quantizationProblems } from "../quantization.ts";
 import { DTYPE_BYTES, type StrategyContext } from "../strategy.ts";
+import { gatherProblems } from "./by_layer.ts";
 import { type ZeroSettings, zeroSettings } from "./config.ts";
 import type { LiveParameter } from "./coordinator.ts";
+import { layerOf, leavesOf } from "./leaves.ts";
 
 export interface ZeroWeight extends LiveParameter {
   /** Full names of the modules that use it; the first owns it. */
@@ -25,13 +27,15 @@ export interface ZeroLayout {
   readonly weights: readonly ZeroWeight[];
   readonly wholeBytes: number;
   readonly settings: ZeroSettings;
+  /** Modules whose parameters are gathered together. */
+  readonly leaves: ReadonlySet<string>;
   /** Pinned staging buffers of one rank (NVMe). */
   readonly stagingBytes: number;
 }
 
 /** Partitions the weights for one rank; the ranks are alike. */
 export function placeZero(spec: DsZeroSpec, context: StrategyContext): Outcome<ZeroLayout> {
-  const { hardware, shape } = context;
+  const { hardware, shape, root, family } = context;
   const diagnostics: Diagnostic[] = [...quantizationProblems(spec, context)];
   if (spec.offload !== "none" && hardware.device.type === "cpu") {
     diagnostics.push(offloadOnCpu({ offload: spec.offload }, { path: ["offload"] }));
@@ -39,14 +43,17 @@ export function placeZero(spec: DsZeroSpec, context: StrategyContext): Outcome<Z
   if (spec.offload === "nvme" && spec.nvmePath === undefined) {
     diagnostics.push(nvmeNeedsPath({}, { path: ["nvmePath"] }));
   }
+  diagnostics.push(...gatherProblems(spec, context));
   if (hasErrors(diagnostics)) return { diagnostics };
   const ranks = hardware.deviceCount * hardware.nodes;
-  const settings = zeroSettings(spec, shape, ranks);
+  const layer = layerOf(root, family.blockName(0));
+  const settings = zeroSettings(spec, shape, ranks, layer);
   const weights = partitioned(spec, context, ranks, settings);
   const wholeBytes = weights.reduce((sum, weight) => sum + weight.wholeBytes, 0);
   const largestPart = weights.reduce((most, { partBytes }) => Math.max(most, partBytes), 0);
   const stagingBytes = spec.offload === "nvme" ? nvmeBytes(settings, spec, largestPart) : 0;
-  return { value: { ranks, weights, wholeBytes, settings, stagingBytes }, diagnostics };
+  const leaves = leavesOf(root, settings.leaves);
+  return { value: { ranks, weights, wholeBytes, settings, leaves, stagingBytes }, diagnostics };
 }
 
 function partitioned(

@@ -12,6 +12,7 @@ import { Coordinator } from "./coordinator.ts";
 import { GatherMemory } from "./gather.ts";
 import { hookedModules } from "./hooked_modules.ts";
 import { traceLoad } from "./load.ts";
+import { leafAround } from "./leaves.ts";
 import type { ZeroLayout, ZeroWeight } from "./place.ts";
 
 /** Writes start, load, prefill and decode of rank 0. */
@@ -69,39 +70,47 @@ function traceUnidentified(
 function gathering(
   spec: DsZeroSpec,
   context: StrategyContext,
-  { ranks, weights, settings }: ZeroLayout,
+  layout: ZeroLayout,
   sink: TraceSink,
 ): { readonly execution: Execution; end(): void } {
+  const { ranks, weights, settings } = layout;
   const partitioning = {
     ranks,
     offload: spec.offload,
     isCpu: context.hardware.device.type === "cpu",
     overlaps: settings.overlaps,
+    ...(settings.leaves.granularity > 0 ? { dropped: inLeaves(layout) } : {}),
   };
   const coordinator = new Coordinator(
     weights,
     settings,
     new GatherMemory(partitioning, sink),
-    recordedCalls(spec, context, weights),
+    recordedCalls(spec, context, layout),
   );
   return {
-    execution: hookedModules(context.root, weights, coordinator),
+    execution: hookedModules(context.root, layout, coordinator),
     end: () => coordinator.end(),
   };
 }
 
-const RECORDS = new WeakMap<readonly ZeroWeight[], readonly (readonly ZeroWeight[])[]>();
+function inLeaves({ weights, leaves }: ZeroLayout): ReadonlySet<ZeroWeight> {
+  return new Set(
+    weights.filter(({ modules }) => modules.some((name) => leafAround(name, leaves) !== undefined)),
+  );
+}
+
+const RECORDS = new WeakMap<ZeroLayout, readonly (readonly ZeroWeight[])[]>();
 
 /** The parameters of each module call of a pass: the same for a prompt as for one token. */
 function recordedCalls(
   spec: DsZeroSpec,
   context: StrategyContext,
-  weights: readonly ZeroWeight[],
+  layout: ZeroLayout,
 ): readonly (readonly ZeroWeight[])[] {
-  const known = RECORDS.get(weights);
+  const known = RECORDS.get(layout);
   if (known !== undefined) return known;
   const calls: (readonly ZeroWeight[])[] = [];
-  const recorder = hookedModules(context.root, weights, {
+  const recorder = hookedModules(context.root, layout, {
     beginPass: () => {},
     enter: (parameters) => void calls.push(parameters),
     leave: () => {},
@@ -109,7 +118,7 @@ function recordedCalls(
   const workload = { batchSize: 1, promptTokens: 1, newTokens: 1 };
   const generation = generationOf(spec, context, workload, 1);
   traceGenerate(context.family, context.shape, generation, recorder, NOTHING);
-  RECORDS.set(weights, calls);
+  RECORDS.set(layout, calls);
   return calls;
 }
 

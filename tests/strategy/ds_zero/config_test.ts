@@ -42,6 +42,40 @@ Deno.test("only half precisions are switched on", () => {
   assert.ok(!("fp16" in of("float32")) && !("bf16" in of("float32")));
 });
 
+Deno.test("layers that are gathered whole are leaves, and the next one is gathered ahead", () => {
+  const layer = { className: "BloomBlock", elements: 1234 };
+  const of = (changes: Parameters<typeof dsZeroSpec>[0]) =>
+    zeroConfig(dsZeroSpec(changes), SHAPE, 2, layer)["zero_optimization"] as Record<
+      string,
+      unknown
+    >;
+  const layered = of({ gather: "layer" });
+  assert.deepEqual(layered["leaf_module"], { classes: ["BloomBlock"] });
+  assert.equal(layered["stage3_prefetch_bucket_size"], 1234);
+  assert.ok(!("leaf_module" in of({})) && !("leaf_module" in of({ gather: "module" })));
+  const { leaves, prefetchBucket } = zeroSettings(
+    dsZeroSpec({
+      gather: "layer",
+      config: {
+        zero_optimization: {
+          stage3_prefetch_bucket_size: 5,
+          stage3_module_granularity_threshold: 7,
+        },
+      },
+    }),
+    SHAPE,
+    2,
+    layer,
+  );
+  assert.deepEqual(leaves, {
+    classes: ["BloomBlock"],
+    names: [],
+    suffixes: [],
+    granularity: 7,
+  });
+  assert.equal(prefetchBucket, 5);
+});
+
 Deno.test("offload names the device, whether memory is pinned, and the path of a drive", () => {
   const offload = (changes: Parameters<typeof dsZeroSpec>[0]) =>
     (zeroConfig(dsZeroSpec(changes), SHAPE, 1)["zero_optimization"] as Record<string, unknown>)[

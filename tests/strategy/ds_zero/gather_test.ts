@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
-import { GatherMemory } from "../../../lib/strategy/ds_zero/gather.ts";
+import { GatherMemory, type Partitioning } from "../../../lib/strategy/ds_zero/gather.ts";
 import type { ZeroWeight } from "../../../lib/strategy/ds_zero/place.ts";
+import type { Tensor } from "../../../lib/trace/trace.ts";
 import { EventWriter } from "./event_writer.ts";
 
 function weight(name: string, elements: number): ZeroWeight {
@@ -70,4 +71,38 @@ Deno.test("one rank copies offloaded parameters to the device, and gathers nothi
   memory.start([MATRIX, BIAS]);
   memory.wait(MATRIX);
   assert.deepEqual(events.told, ["+matrix (gathered) 100", "+bias (gathered) 10"]);
+});
+
+Deno.test("what the computation works on is lent to it, unless it is dropped without a word or the host waits", () => {
+  function lentBy(changes: Partial<Partitioning>): string[] {
+    const lent: string[] = [];
+    const sink = {
+      beginPhase() {},
+      allocate: (tensor: Tensor) => tensor.lent === true ? lent.push(tensor.name) : 0,
+      free() {},
+      run() {},
+    };
+    const plain = { ranks: 2, offload: "none", isCpu: false, overlaps: true } as const;
+    const memory = new GatherMemory({ ...plain, ...changes }, sink);
+    memory.start([MATRIX, BIAS]);
+    memory.wait(MATRIX);
+    return lent;
+  }
+  assert.deepEqual(lentBy({}), ["matrix (gathered)", "bias (gathered)"]);
+  assert.deepEqual(lentBy({ dropped: new Set([MATRIX]) }), ["bias (gathered)"]);
+  for (const changes of [{ offload: "cpu" }, { isCpu: true }, { overlaps: false }] as const) {
+    assert.deepEqual(lentBy(changes), []);
+  }
+});
+
+Deno.test("gathers have a stream of their own unless they are not to overlap", () => {
+  function streamsBy(overlaps: boolean): (number | undefined)[] {
+    const streams: (number | undefined)[] = [];
+    const allocate = ({ stream }: Tensor) => streams.push(stream);
+    const sink = { beginPhase() {}, allocate, free() {}, run() {} };
+    new GatherMemory({ ranks: 2, offload: "none", isCpu: false, overlaps }, sink).start([MATRIX]);
+    return streams;
+  }
+  assert.deepEqual(streamsBy(true), [1]);
+  assert.deepEqual(streamsBy(false), [undefined]);
 });

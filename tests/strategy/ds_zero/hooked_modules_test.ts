@@ -22,11 +22,11 @@ const WEIGHTS = [
   weight("layers.0.mlp.down.weight", "layers.0.mlp.down"),
 ];
 
-function noting() {
+function noting(...leaves: string[]) {
   const told: string[] = [];
   const words = (word: string, parameters: readonly ZeroWeight[]) =>
     void told.push([word, ...parameters.map(({ name }) => name)].join(" "));
-  const execution = hookedModules(ROOT, WEIGHTS, {
+  const execution = hookedModules(ROOT, { weights: WEIGHTS, leaves: new Set(leaves) }, {
     beginPass: () => void told.push("begin"),
     enter: (parameters) => words("enter", parameters),
     leave: (parameters) => words("leave", parameters),
@@ -85,4 +85,27 @@ Deno.test("a module that says itself when it runs is called once", () => {
     "leave",
     "leave",
   ]);
+});
+
+Deno.test("a leaf is called once with all that is in it", () => {
+  const { told, run } = noting("layers.0");
+  run("embed", "layers.0.mlp.up", "layers.0.mlp.act", "layers.0.mlp.down", "head");
+  const all = "layers.0.mlp.up.weight layers.0.mlp.up.bias layers.0.mlp.down.weight";
+  assert.deepEqual(told, [
+    "begin",
+    "enter",
+    "enter embed.weight",
+    "leave embed.weight",
+    `enter ${all}`,
+    `leave ${all}`,
+    "enter embed.weight",
+    "leave embed.weight",
+  ]);
+});
+
+Deno.test("a model that is one leaf is left when the next pass begins", () => {
+  const { told, run } = noting("");
+  run("embed", "head", "embed");
+  const all = WEIGHTS.map(({ name }) => name).join(" ");
+  assert.deepEqual(told, ["begin", `enter ${all}`, `leave ${all}`, "begin", `enter ${all}`]);
 });
