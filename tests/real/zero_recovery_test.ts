@@ -10,9 +10,14 @@ import { run } from "../../lib/run/run.ts";
 const PIPELINE = fileURLToPath(new URL("../../pipelines/tiny.yaml", import.meta.url));
 
 /** ds-zero of pipelines/tiny.yaml over these batches, in this order in one session. */
-async function planOf(folder: string, batches: readonly number[]): Promise<Plan> {
+async function planOf(
+  folder: string,
+  batches: readonly number[],
+  gather: "module" | "layer",
+): Promise<Plan> {
   const text = Deno.readTextFileSync(PIPELINE)
     .replace(/^ {2}- \{ use: (accelerate|ds-inference).*\n/gm, "")
+    .replace(/use: ds-zero\b/, `use: ds-zero, gather: ${gather}`)
     .replace(/batchSize: \[.*\]/, `batchSize: [${batches.join(", ")}]`);
   Deno.writeTextFileSync(join(folder, "zero.yaml"), text);
   const { plan } = await makePlan(readPipeline(join(folder, "zero.yaml")));
@@ -21,28 +26,32 @@ async function planOf(folder: string, batches: readonly number[]): Promise<Plan>
   return { ...plan, sessions: plan.sessions.map((session) => ({ ...session, cellIds })) };
 }
 
-Deno.test("the same processes go on after an out-of-memory, with the tokens of a fresh one", async () => {
-  const folder = Deno.makeTempDirSync({ prefix: "stowage-zero-" });
-  try {
-    // The first pass of a process, and one with a complete trace of the modules, each in the middle of which memory ends.
-    const plan = await planOf(folder, [600, 8, 512, 1, 64]);
-    const { value, diagnostics } = await run(plan, { outDir: join(folder, "runs") });
-    assert.deepEqual(diagnostics, []);
-    const found = Object.fromEntries(value?.cells.map((cell) => [cell.batchSize, cell]) ?? []);
-    assert.deepEqual(
-      [600, 8, 512, 1, 64].map((batch) => found[batch]?.status),
-      ["oom", "ok", "oom", "ok", "ok"],
-    );
-    const session = join(value?.run.folder ?? "", "sessions", "ds-zero");
-    const attempts = [...Deno.readDirSync(session)].map(({ name }) => name);
-    assert.deepEqual(attempts, ["attempt-1"]);
+for (const gather of ["module", "layer"] as const) {
+  Deno.test(`gather: ${gather}: the same processes go on after an out-of-memory, with the tokens of a fresh one`, async () => {
+    const folder = Deno.makeTempDirSync({ prefix: "stowage-zero-" });
+    try {
+      // The first pass of a process, and one with a complete trace of the modules, each in the middle of which memory ends.
+      const plan = await planOf(folder, [600, 8, 512, 1, 64], gather);
+      const { value, diagnostics } = await run(plan, { outDir: join(folder, "runs") });
+      assert.deepEqual(diagnostics, []);
+      const found = Object.fromEntries(value?.cells.map((cell) => [cell.batchSize, cell]) ?? []);
+      assert.deepEqual(
+        [600, 8, 512, 1, 64].map((batch) => found[batch]?.status),
+        ["oom", "ok", "oom", "ok", "ok"],
+      );
+      const session = join(value?.run.folder ?? "", "sessions", "ds-zero");
+      const attempts = [...Deno.readDirSync(session)].map(({ name }) => name);
+      assert.deepEqual(attempts, ["attempt-1"]);
 
-    const fresh = await run(await planOf(folder, [1, 8, 64]), { outDir: join(folder, "fresh") });
-    for (const { batchSize, measurement, status } of fresh.value?.cells ?? []) {
-      assert.equal(status, "ok");
-      assert.equal(measurement?.tokensSha256, found[batchSize]?.measurement?.tokensSha256);
+      const fresh = await run(await planOf(folder, [1, 8, 64], gather), {
+        outDir: join(folder, "fresh"),
+      });
+      for (const { batchSize, measurement, status } of fresh.value?.cells ?? []) {
+        assert.equal(status, "ok");
+        assert.equal(measurement?.tokensSha256, found[batchSize]?.measurement?.tokensSha256);
+      }
+    } finally {
+      Deno.removeSync(folder, { recursive: true });
     }
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
-});
+  });
+}

@@ -29,7 +29,7 @@ export function zeroConfig(
       // 0.9 h^2 in the scripts; newer DeepSpeed accepts whole numbers only.
       stage3_prefetch_bucket_size: Math.floor(0.9 * square),
       stage3_param_persistence_threshold: 0,
-      ...byLayer(spec, layer),
+      ...byLayer(spec, worldSize, layer),
       ...offload(spec),
     },
     steps_per_print: 2000,
@@ -40,9 +40,19 @@ export function zeroConfig(
   return merge(config, spec.config ?? {});
 }
 
-function byLayer({ gather }: DsZeroSpec, layer: Layer | undefined): JsonObject {
+/**
+ * Gathers that have a stream of their own let the host run ahead of a long computation, whose layers then stay in memory
+ * until it has passed. On the stream of the computation one collective still runs beside it: that of the next layer.
+ * Offloaded parameters are copied beside it, and the host waits for the copies as it is.
+ */
+function byLayer(
+  { gather, offload }: DsZeroSpec,
+  worldSize: number,
+  layer: Layer | undefined,
+): JsonObject {
   if (gather !== "layer" || layer === undefined) return {};
   return {
+    overlap_comm: worldSize === 1 || offload !== "none",
     stage3_prefetch_bucket_size: layer.elements,
     leaf_module: { classes: [layer.className] },
   };

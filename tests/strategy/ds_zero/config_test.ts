@@ -52,6 +52,9 @@ Deno.test("layers that are gathered whole are leaves, and the next one is gather
   const layered = of({ gather: "layer" });
   assert.deepEqual(layered["leaf_module"], { classes: ["BloomBlock"] });
   assert.equal(layered["stage3_prefetch_bucket_size"], 1234);
+  assert.equal(layered["overlap_comm"], false);
+  assert.equal(of({ gather: "layer", offload: "cpu" })["overlap_comm"], true);
+  assert.equal(of({ gather: "module" })["overlap_comm"], true);
   assert.ok(!("leaf_module" in of({})) && !("leaf_module" in of({ gather: "module" })));
   const { leaves, prefetchBucket } = zeroSettings(
     dsZeroSpec({
