@@ -202,8 +202,11 @@ function mostReserved({ loadPeakReservedBytes, peakReservedBytes }: Reserved): n
   return Math.max(loadPeakReservedBytes, peakReservedBytes);
 }
 
-function keyOf(batch: number, { deviceBytes, expandableSegments }: AllocatorOptions): string {
-  return `${batch} ${deviceBytes} ${expandableSegments}`;
+function keyOf(
+  batch: number,
+  { deviceBytes, allowedBytes, expandableSegments }: AllocatorOptions,
+): string {
+  return `${batch} ${deviceBytes} ${allowedBytes} ${expandableSegments}`;
 }
 
 /** The column of a pass that is too old to be referred to. */

@@ -15,7 +15,7 @@ import {
 } from "./interval.ts";
 import type { DevicePrediction, HostPrediction, Interval } from "./prediction.ts";
 import { programOf } from "./programs.ts";
-import { reservedNeed } from "./reserved_need.ts";
+import { allocatorOptions, reservedNeed } from "./reserved_need.ts";
 
 /** PyTorch's CUDA allocator rounds blocks to 512 B, its CPU allocator aligns them to 64 B. */
 const BLOCK_BYTES = { gpu: 512, cpu: 64 } as const;
@@ -57,14 +57,13 @@ export function replaysOf(
   if (context.hardware.device.type !== "gpu") return [];
   const memory = peaksOf(placement, workload, context);
   const program = programOf(placement, workload);
-  const expandableSegments = context.allocator === "expandable";
   return [...new Set(placement.devices.map(({ traced }) => traced))].map((device) => {
     const outside = outsideBytes(memory, device);
     const deviceBytes = availableBytes(memory.peak(device), outside, context);
     return {
       replay: program.replay(device),
       batch: workload.batchSize,
-      options: { deviceBytes, expandableSegments },
+      options: allocatorOptions(deviceBytes, allocatorOf(context)),
     };
   });
 }
@@ -180,7 +179,7 @@ function gpuTerms(
     {
       availableBytes: availableBytes(peak, outside, context),
       marginBytes: requiredMargin(peak),
-      expandableSegments: context.allocator === "expandable",
+      ...allocatorOf(context),
     },
   );
   const required = doubted(
@@ -206,6 +205,11 @@ function gpuTerms(
 
 function capacityOf({ deviceCapacityBytes }: StrategyContext): number {
   return deviceCapacityBytes ?? Infinity;
+}
+
+/** How PyTorch's allocator is set up. */
+function allocatorOf({ allocator, deviceIsCapped = false }: StrategyContext) {
+  return { expandableSegments: allocator === "expandable", isCapped: deviceIsCapped };
 }
 
 /** What the driver can give the allocator. */

@@ -2,6 +2,7 @@
  * What a GPU's allocator reserves for a workload, and the least memory with which the workload would run at all: a
  * request that finds no room makes the allocator return what it caches, so that what it reserves is no need.
  */
+import type { AllocatorOptions } from "../memory/allocator/rules.ts";
 import type { DeviceReplay, Reserved } from "../memory/reserved.ts";
 
 /** What a device reserves within its capacity. */
@@ -18,6 +19,16 @@ export interface ReservedLimits {
   /** How far off the need may be. */
   readonly marginBytes: number;
   readonly expandableSegments: boolean;
+  /** See `StrategyContext.deviceIsCapped`. @default false */
+  readonly isCapped?: boolean;
+}
+
+/** How the allocator is set up that can get so much; `isCapped` as in `ReservedLimits`. */
+export function allocatorOptions(
+  deviceBytes: number,
+  { expandableSegments, isCapped = false }: Omit<ReservedLimits, "availableBytes" | "marginBytes">,
+): AllocatorOptions {
+  return { deviceBytes, expandableSegments, ...(isCapped ? { allowedBytes: deviceBytes } : {}) };
 }
 
 /**
@@ -32,9 +43,8 @@ export function reservedNeed(
   leastBytes: number,
   limits: ReservedLimits,
 ): ReservedNeed {
-  const { availableBytes, marginBytes, expandableSegments } = limits;
-  const run = (deviceBytes: number) =>
-    replay.within(batchSize, { deviceBytes, expandableSegments });
+  const { availableBytes, marginBytes } = limits;
+  const run = (bytes: number) => replay.within(batchSize, allocatorOptions(bytes, limits));
   const reserved = run(availableBytes);
   const { failure, peakReservedBytes, retries } = reserved;
   if (failure === undefined) {

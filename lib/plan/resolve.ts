@@ -130,6 +130,7 @@ export function strategyContext(
       },
     }),
     deviceCapacityBytes: least(hardware.device.memoryBytes, budget.deviceBytes),
+    deviceIsCapped: budget.deviceBytes !== undefined,
     hostCapacityBytes: least(hardware.memoryBytes, budget.hostBytes),
   };
 }

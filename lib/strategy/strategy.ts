@@ -44,6 +44,11 @@ export interface StrategyContext {
   readonly calibration?: CalibrationFile;
   /** Cap of one device: the least of its memory and the budget; null where nothing caps it. */
   readonly deviceCapacityBytes: number | null;
+  /**
+   * Whether a worker caps PyTorch's allocator, as it does under a budget: the cap counts a request as fixed segments would
+   * serve it, where the driver would only be asked for the pages that an expandable one lacks. @default false
+   */
+  readonly deviceIsCapped?: boolean;
   /** Cap of one node's processes: the least of its memory and the budget. */
   readonly hostCapacityBytes: number | null;
 }
