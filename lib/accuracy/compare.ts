@@ -1,4 +1,5 @@
 /** Predicted against measured: the error of every value, and what became of every verdict. */
+import type { CellSpec } from "../language/pipeline.ts";
 import type { Interval, Prediction } from "../plan/prediction.ts";
 import { predictsOom } from "../plan/selection.ts";
 import type { MeasuredCell, Quantity } from "./measured.ts";
@@ -19,17 +20,17 @@ export interface Comparison {
 
 /**
  * Values of a quantity that stand for themselves. `launch-bound`: times that wait for launches, which differ twofold between
- * machines. `cpu`: times of devices that are the host, which others use too. `older load`: loads of workers that have
- * learnt to load otherwise since, and peaks that such a load may have made.
+ * machines. `cpu`: times of devices that are the host, which others use too. `older workers`: what workers of then
+ * did otherwise, loads with the peaks that they may have made, and captured steps.
  */
-export type ComparisonGroup = "plain" | "launch-bound" | "cpu" | "older load";
+export type ComparisonGroup = "plain" | "launch-bound" | "cpu" | "older workers";
 
 /** Every group, in the order of reports. */
 export const COMPARISON_GROUPS: readonly ComparisonGroup[] = [
   "plain",
   "launch-bound",
   "cpu",
-  "older load",
+  "older workers",
 ];
 
 /** What is known of all cells of a set. */
@@ -74,13 +75,14 @@ export function compareCell(
         predicted: mid,
         error: mid / value - 1,
         ...(typeof found === "number" ? {} : { interval: found }),
-        group: groupOf(quantity, set, prediction, cell.newTokens),
+        group: groupOf(quantity, set, prediction, cell),
       }];
     });
   });
 }
 
 const TIMES: readonly Quantity[] = ["loadSeconds", "prefillMs", "msPerStep", "msPerToken"];
+const STEPS: readonly Quantity[] = ["msPerStep", "msPerToken"];
 const LOADS: readonly Quantity[] = [
   "loadPeakAllocatedBytes",
   "peakBytes",
@@ -92,11 +94,13 @@ function groupOf(
   quantity: Quantity,
   { onCpu = false, loadedOtherwise = false }: ComparedSet,
   prediction: Prediction,
-  newTokens: number,
+  cell: CellSpec,
 ): ComparisonGroup {
-  if (loadedOtherwise && LOADS.includes(quantity)) return "older load";
+  const ofOlder = LOADS.includes(quantity) ||
+    cell.strategy.use !== "script" && cell.strategy.decode === "graph" && STEPS.includes(quantity);
+  if (loadedOtherwise && ofOlder) return "older workers";
   if (onCpu && TIMES.includes(quantity)) return "cpu";
-  return isLaunchBound(quantity, prediction, newTokens) ? "launch-bound" : "plain";
+  return isLaunchBound(quantity, prediction, cell.newTokens) ? "launch-bound" : "plain";
 }
 
 /** Whether a time, or most of one that has two parts, waits for launches. */

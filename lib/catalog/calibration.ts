@@ -38,7 +38,7 @@ export interface MemoryCalibration {
   /** What that grows by when the kernels of a generation are loaded. */
   readonly hostKernelsBytes: number;
   /** What more the kernels of rotary positions and gates take, */
-  readonly hostGatedKernelsBytes: number;
+  readonly hostRotaryKernelsBytes: number;
   /** those of fused attention, */
   readonly hostFusedAttentionBytes: number;
   /** and Triton, which the captured step is made of. */
@@ -94,7 +94,7 @@ export function memoryCalibration(stack: Stack): MemoryCalibration {
     hostPinnedContextBytes: memory.hostPinnedContextBytes.value,
     hostFurtherContextBytes: memory.hostFurtherContextBytes.value,
     hostKernelsBytes: memory.hostKernelsBytes.value,
-    hostGatedKernelsBytes: memory.hostGatedKernelsBytes.value,
+    hostRotaryKernelsBytes: memory.hostRotaryKernelsBytes.value,
     hostFusedAttentionBytes: memory.hostFusedAttentionBytes.value,
     hostGraphBytes: memory.hostGraphBytes.value,
     cpuBaseBytes: memory.cpuBaseBytes.values,

@@ -43,7 +43,7 @@ export interface SpeedConstants {
   readonly stepSeconds: number;
   /** Host time from the call of `generate` to its first pass: configurations, caches and processors of logits. */
   readonly generateSeconds: number;
-  /** What it takes at most, for each byte reserved, when the allocator returns what it caches and takes memory anew. */
+  /** What it takes the allocator, for each byte, to return what it caches to the driver and to take it anew. */
   readonly returnSecondsPerByte: number;
   /** Fixed cost of one operation over a link: a collective's start. */
   readonly linkLatencySeconds: number;
@@ -82,6 +82,8 @@ export interface SpeedSpread {
   readonly int8: number;
   /** Of the device, where steps are replayed as a graph. */
   readonly graph: number;
+  /** Of the time to return memory and take it anew. */
+  readonly returned: number;
   readonly load: number;
   readonly import: number;
 }

@@ -33,8 +33,15 @@ export interface Reserved {
   readonly peakReservedBytes: number;
   /** Times that all cached segments had to be returned. */
   readonly retries: number;
+  /** What was returned in the prefill, and in all decode steps together: most of it is taken anew, which takes time. */
+  readonly returnedBytes: ReturnedBytes;
   /** The request that failed when nothing was left to return; absent when all were served. */
   readonly failure?: Failure;
+}
+
+export interface ReturnedBytes {
+  readonly prefill: number;
+  readonly decode: number;
 }
 
 export interface Failure {
@@ -122,6 +129,7 @@ export class DeviceReplay {
     const blocks: Int32Array[] = [];
     let loading: { allocated: number; reserved: number } | undefined;
     let failure: Failure | undefined;
+    const returnedBytes = { prefill: 0, decode: 0 };
 
     function play(pass: DevicePass, step: number): boolean {
       if (loading === undefined && CELL_PHASES.includes(pass.phase)) {
@@ -153,9 +161,13 @@ export class DeviceReplay {
       const lags = pass.isLent !== undefined && step < LAGGING_STEPS;
       allocator.pending.lag = lags ? LAG : 0;
       const period = lags ? undefined : periods.get(pass);
+      const before = allocator.returnedUnits;
       const isServed = plainly || period === undefined || !canStandStill(allocator, period)
         ? playEvents(playing, 0, pass.events.length)
         : playPeriod(playing, period);
+      if (pass.phase === "prefill" || pass.phase === "decode") {
+        returnedBytes[pass.phase] += (allocator.returnedUnits - before) * UNIT_BYTES;
+      }
       if (isServed) return true;
       failure = {
         phase: pass.phase,
@@ -179,6 +191,7 @@ export class DeviceReplay {
       peakAllocatedBytes,
       peakReservedBytes,
       retries,
+      returnedBytes,
       ...(failure === undefined ? {} : { failure }),
     };
   }

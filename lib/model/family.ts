@@ -118,6 +118,8 @@ export interface ModelFamily<S extends ModelShape = ModelShape> {
   readonly graphStep?: "plain" | "gated";
   /** Whether any product within a layer adds a bias; asked where there is a step to capture. @default false */
   hasBias?(shape: S): boolean;
+  /** Whether positions turn queries and keys. @default false */
+  readonly isRotary?: boolean;
   /** Whether the loop hands positions to the model. */
   readonly takesPositionIds: boolean;
 }

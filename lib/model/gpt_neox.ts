@@ -92,6 +92,7 @@ function modules(shape: NeoxShape): Module {
 /** GPT-NeoX-20B and the Pythia models. */
 export const gptNeox: ModelFamily<NeoxShape> = {
   modelTypes: ["gpt_neox"],
+  isRotary: true,
   noSplitClasses: ["GPTNeoXLayer"],
   blockName,
   shape,

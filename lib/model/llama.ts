@@ -143,6 +143,7 @@ export const llama: ModelFamily<LlamaShape> = {
   forward,
   tracedSince: "4.57.0",
   graphStep: "gated",
+  isRotary: true,
   hasBias: ({ qkvBias, outputBias, mlpBias }) => qkvBias || outputBias || mlpBias,
   takesPositionIds: true,
 };

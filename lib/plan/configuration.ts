@@ -140,7 +140,7 @@ export function predict(
   return {
     ...judge(need, causeFacts(cell, configuration, placement)),
     ...(findLargestBatch ? { largestBatch: largestBatches.get(lengths) ?? null } : {}),
-    devices: need.devices.map(({ peak: _, required: __, ...device }) => device),
+    devices: need.devices.map(({ peak: _, required: __, returnedBytes: ___, ...device }) => device),
     hosts: need.hosts,
     time,
   };

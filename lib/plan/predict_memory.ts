@@ -2,7 +2,7 @@
 import { memoryCalibration } from "../catalog/calibration.ts";
 import type { ReplayJob } from "../memory/ahead.ts";
 import { type Peak, PeakMemory, type Peaks } from "../memory/peak.ts";
-import type { Reserved } from "../memory/reserved.ts";
+import type { Reserved, ReturnedBytes } from "../memory/reserved.ts";
 import type { Placement, StrategyContext, Workload } from "../strategy/strategy.ts";
 import { CELL_PHASES, HOST } from "../trace/trace.ts";
 import {
@@ -25,6 +25,8 @@ export interface DeviceNeed extends DevicePrediction {
   readonly peak: Peak;
   /** The least capacity with which the cell runs: on a GPU less than it fills, where cached memory can be returned. */
   readonly required: Interval;
+  /** See `Reserved.returnedBytes`. */
+  readonly returnedBytes: ReturnedBytes;
 }
 
 /** What a cell needs, before it is judged. */
@@ -116,6 +118,7 @@ type AllocatorTerms = Pick<
   | "allocatorRetries"
   | "peakBytes"
   | "required"
+  | "returnedBytes"
 >;
 
 function deviceSums(memory: Peaks, device: number) {
@@ -140,6 +143,7 @@ function cpuTerms(peak: Peak): AllocatorTerms {
     allocatorRetries: null,
     peakBytes,
     required: peakBytes,
+    returnedBytes: { prefill: 0, decode: 0 },
   };
 }
 
@@ -191,6 +195,7 @@ function gpuTerms(
     peakAllocatedBytes: reserved.peakAllocatedBytes,
     peakReservedBytes: reserved.peakReservedBytes,
     allocatorRetries: reserved.retries,
+    returnedBytes: reserved.returnedBytes,
     // What a cell that runs out of memory would fill is not known: no less than it requires.
     peakBytes: reserved.failure === undefined
       ? doubted(

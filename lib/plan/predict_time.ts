@@ -1,5 +1,6 @@
 /** How long a cell takes: its trace through the time interpreter, and the load from bytes, readers and rates. */
 import { type SpeedCalibration, speedCalibration } from "../catalog/speed_calibration.ts";
+import type { ReturnedBytes } from "../memory/reserved.ts";
 import type { Dtype, TracedSpec } from "../language/pipeline.ts";
 import { type Module, namedParameters } from "../model/module.ts";
 import { Clock } from "../speed/clock.ts";
@@ -12,22 +13,22 @@ import {
   type StrategyContext,
   type Workload,
 } from "../strategy/strategy.ts";
-import { elements, type Phase } from "../trace/trace.ts";
+import { elements } from "../trace/trace.ts";
+import { timesFactor } from "./interval.ts";
 import type { Interval, TimePrediction } from "./prediction.ts";
 import { programOf } from "./programs.ts";
 
 /**
  * Seconds of a workload.
  *
- * @param returnedBytes What the allocator returns to the driver and takes anew while the cell runs, in all: when, and
- * what it takes, only the ends of the intervals tell.
+ * @param returned What the allocator returns to the driver and takes anew while the cell runs.
  */
 export function predictTime(
   placement: Placement,
   workload: Workload,
   context: StrategyContext,
   spec: TracedSpec,
-  returnedBytes = 0,
+  returned: ReturnedBytes = { prefill: 0, decode: 0 },
 ): TimePrediction {
   const { dtype } = spec;
   const { hardware, stack, use, shape, calibration } = context;
@@ -43,7 +44,10 @@ export function predictTime(
   runProgram(programOf(placement, workload).program, workload.batchSize, clock);
   return {
     ...readLoad(placement, context, dtype, facts),
-    ...readSteps(clock, workload, placement.streams, returnedBytes * facts.returnSecondsPerByte),
+    ...readSteps(clock, workload, placement.streams, {
+      prefill: returnTime(returned.prefill, facts),
+      decode: returnTime(returned.decode, facts),
+    }),
   };
 }
 
@@ -94,12 +98,12 @@ function readSteps(
   clock: Clock,
   { batchSize, newTokens }: Workload,
   streams: number,
-  returnSeconds: number,
+  returning: Readonly<Record<keyof ReturnedBytes, Interval>>,
 ): Omit<TimePrediction, keyof LoadPrediction> {
-  const milliseconds = (phase: Phase, passes: number) =>
+  const milliseconds = (phase: keyof ReturnedBytes, passes: number) =>
     map(
       clock.span(phase),
-      (seconds, end) => 1000 * (seconds + (end === "high" ? returnSeconds / passes : 0)),
+      (seconds, end) => 1000 * (seconds + returning[phase][end] / passes),
     );
   const prefillMs = milliseconds("prefill", 1);
   const msPerStep = newTokens > 1 ? milliseconds("decode", newTokens - 1) : prefillMs;
@@ -119,6 +123,11 @@ function readSteps(
     bound: clock.bound(newTokens > 1 ? "decode" : "prefill"),
     prefillBound: clock.bound("prefill"),
   };
+}
+
+/** Seconds that returning and taking anew costs. */
+function returnTime(bytes: number, { returnSecondsPerByte, spread }: SpeedCalibration): Interval {
+  return timesFactor(bytes * returnSecondsPerByte, spread.returned);
 }
 
 /** Sum of two times that have nothing in common: a first pass that the host holds up, and steps that it does not. */

@@ -35,7 +35,7 @@ const GROUPS: Readonly<Record<ComparisonGroup, string>> = {
   plain: "",
   "launch-bound": ", launch-bound",
   cpu: ", on CPUs",
-  "older load": ", loaded by older workers",
+  "older workers": ", by older workers",
 };
 
 /** The whole view. */

@@ -92,7 +92,7 @@ export function traceFirstGeneration(
     keep(device, "kernels", facts.kernelModulesBytes + (isFused ? facts.fusedAttentionBytes : 0));
   }
   const kernels = facts.hostKernelsBytes +
-    (context.family.graphStep === "gated" ? facts.hostGatedKernelsBytes : 0) +
+    (context.family.isRotary === true ? facts.hostRotaryKernelsBytes : 0) +
     (isFused ? facts.hostFusedAttentionBytes : 0);
   keep(HOST, "kernels and handles", kernels);
   if (decode !== "graph") return;

@@ -2,11 +2,12 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { CachingAllocator } from "../../lib/memory/allocator/allocator.ts";
 import { NONE } from "../../lib/memory/allocator/blocks.ts";
-import type { AllocatorOptions } from "../../lib/memory/allocator/rules.ts";
+import { type AllocatorOptions, UNIT_BYTES } from "../../lib/memory/allocator/rules.ts";
 import { DeviceReplay, LAG, LAGGING_STEPS } from "../../lib/memory/reserved.ts";
+import { allocatorOptions } from "../../lib/plan/reserved_need.ts";
 import { placeStrategy } from "../../lib/strategy/registry.ts";
 import type { Placement, Workload } from "../../lib/strategy/strategy.ts";
-import { CELL_PHASES } from "../../lib/trace/trace.ts";
+import { CELL_PHASES, type Phase } from "../../lib/trace/trace.ts";
 import { Program } from "../../lib/trace/program.ts";
 import { bloomShape } from "../model/shapes.ts";
 import {
@@ -28,10 +29,13 @@ function direct(
   let loadPeakReservedBytes = 0;
   let failed = false;
   let isInCell = false;
+  const returnedBytes = { prefill: 0, decode: 0 };
+  let within: Phase = "start";
   const first = workload.newTokens - 1;
   placement.trace({ ...workload, decodeSteps: { first } }, {
     beginPhase(phase, step) {
       if (failed) return;
+      within = phase;
       allocator.synchronize();
       allocator.pending.lag = step < LAGGING_STEPS ? LAG : 0;
       if (phase === "capture") allocator.emptyCache();
@@ -45,7 +49,11 @@ function direct(
     allocate(tensor) {
       const isOutside = tensor.outside || tensor.category === "context" || tensor.bytes === 0;
       if (tensor.device !== device || isOutside || failed) return NONE;
+      const before = allocator.returnedUnits;
       const block = allocator.malloc(tensor.bytes, tensor.stream ?? 0);
+      if (within === "prefill" || within === "decode") {
+        returnedBytes[within] += (allocator.returnedUnits - before) * UNIT_BYTES;
+      }
       failed = block === NONE;
       if (!failed && tensor.lent === true && allocator.pending.lag > 0) {
         allocator.recordStream(block);
@@ -64,6 +72,7 @@ function direct(
     peakAllocatedBytes,
     peakReservedBytes,
     retries,
+    returnedBytes,
     failed,
   };
 }
@@ -95,8 +104,21 @@ Deno.test("a program replays to what the trace itself gives", () => {
         newTokens: fc.integer({ min: 1, max: 25 }),
         deviceBytes: fc.constantFrom(Infinity, 100 * MIB, 300 * MIB),
         expandableSegments: fc.boolean(),
+        isCapped: fc.boolean(),
       }),
-      ({ spec, layers, heads, headDim, vocab, deviceBytes, expandableSegments, ...workload }) => {
+      (
+        {
+          spec,
+          layers,
+          heads,
+          headDim,
+          vocab,
+          deviceBytes,
+          expandableSegments,
+          isCapped,
+          ...workload
+        },
+      ) => {
         const shape = bloomShape({
           vocab_size: vocab,
           hidden_size: heads * headDim,
@@ -110,7 +132,7 @@ Deno.test("a program replays to what the trace itself gives", () => {
         assert.ok(placement !== undefined);
         const program = Program.compile(placement, workload, workload.batchSize);
         assert.ok(program !== undefined);
-        const options = { deviceBytes, expandableSegments };
+        const options = allocatorOptions(deviceBytes, { expandableSegments, isCapped });
         for (const device of new Set(placement.devices.map(({ traced }) => traced))) {
           const { failure, ...replayed } = replayOf(program, device)
             .run(workload.batchSize, new CachingAllocator(options));

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { reservedNeed } from "../../lib/plan/reserved_need.ts";
+import { allocatorOptions, reservedNeed } from "../../lib/plan/reserved_need.ts";
 
 /** An allocator that fills all it can get, of a workload that fits from `enough` bytes on. */
 function allocator(enough: number, wanted = Infinity) {
@@ -15,6 +15,7 @@ function allocator(enough: number, wanted = Infinity) {
         peakAllocatedBytes: 0,
         peakReservedBytes: Math.min(deviceBytes, wanted),
         retries: wanted > deviceBytes ? 1 : 0,
+        returnedBytes: { prefill: 0, decode: 0 },
         ...(fits ? {} : {
           failure: {
             phase: "decode" as const,
@@ -50,4 +51,14 @@ Deno.test("a need between that and the capacity is told by the margin", () => {
 Deno.test("what fails fits with the margin more, or not at all", () => {
   assert.equal(reservedNeed(allocator(103), 1, 40, LIMITS).requiredBytes, 102);
   assert.equal(reservedNeed(allocator(200), 1, 150, LIMITS).requiredBytes, 150);
+});
+
+Deno.test("a cap goes to the allocator as one, memory of a device does not", () => {
+  const options = { expandableSegments: true };
+  assert.deepEqual(allocatorOptions(70, options), { deviceBytes: 70, expandableSegments: true });
+  assert.deepEqual(allocatorOptions(70, { ...options, isCapped: true }), {
+    deviceBytes: 70,
+    allowedBytes: 70,
+    expandableSegments: true,
+  });
 });

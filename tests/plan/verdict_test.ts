@@ -29,6 +29,7 @@ function device(index: number, peakBytes: Interval, capacityBytes: number | null
     allocatorRetries: null,
     peakBytes,
     required: peakBytes,
+    returnedBytes: { prefill: 0, decode: 0 },
     capacityBytes,
     peak: { bytes: 69 * GIB, phase: "decode", byCategory: CATEGORIES, outsideBytes: 0 },
   } as const satisfies DevicePrediction & Need["devices"][number];

@@ -30,6 +30,8 @@ export class CachingAllocator {
   peakAllocatedUnits = 0;
   /** `num_alloc_retries`: times that all cached segments had to be returned. */
   retries = 0;
+  /** Units that were returned in them. */
+  returnedUnits = 0;
   /** `num_device_alloc`: segments made, or pages mapped. */
   deviceAllocations = 0;
   /** Units of the segment that the request needed which failed last. */
@@ -171,7 +173,11 @@ export class CachingAllocator {
       this.peakReservedUnits =
       this.peakAllocatedUnits =
         0;
-    this.retries = this.deviceAllocations = this.failedUnits = 0;
+    this.retries =
+      this.returnedUnits =
+      this.deviceAllocations =
+      this.failedUnits =
+        0;
     this.#addresses.clear();
   }
 
@@ -257,7 +263,9 @@ export class CachingAllocator {
       block = this.#allocate(pool, units, segment);
     }
     if (block !== NONE) return block;
+    const reserved = this.reservedUnits;
     this.emptyCache();
+    this.returnedUnits += reserved - this.reservedUnits;
     this.retries++;
     block = this.#allocate(pool, units, segment);
     if (block === NONE) this.failedUnits = segment;
