@@ -19,7 +19,7 @@ if (!/^\d+$/.test(seed) || !/^\d+$/.test(count) || files.length === 0) {
 for (const file of files) await draw(file, Number(seed), Number(count));
 
 async function draw(file: string, seed: number, count: number): Promise<void> {
-  const bare = Deno.readTextFileSync(file).replace(/^grid:\n(?: .*\n)*/m, "");
+  const bare = Deno.readTextFileSync(file).replace(/^grid:.*\n(?: .*\n)*/m, "");
   const { plan } = await makePlan(parseText(bare, file));
   if (plan === undefined) throw new Error(`${file} cannot be planned`);
   // A generator of its own for each file, so that none depends on the others that are named.
