@@ -6,7 +6,7 @@
 import { ALLOCATE, FREE_OWN, KIND_BITS, KIND_MASK } from "../trace/recording.ts";
 import type { DevicePass } from "./device_passes.ts";
 
-/** The repeated stretch of a pass, a few layers in one: temporary tensors may take turns in a few places. */
+/** The repeated stretch of a pass. */
 export interface Period {
   /** Index of its first event, number of events of one repetition, and number of repetitions. */
   readonly start: number;
@@ -21,10 +21,8 @@ export interface Period {
   readonly handedOn: Int32Array;
 }
 
-/** Layers that are taken as one repetition. */
-const LAYERS = 2;
 /** Passes with fewer layers are not worth the search. */
-const MIN_COUNT = 4 * LAYERS;
+const MIN_COUNT = 6;
 /** Distances that are tried: occurrences of one event that a repetition may have. */
 const MAX_TRIES = 40;
 
@@ -73,17 +71,16 @@ function tokensOf({ events, sizeOf, streamOf, earlier }: DevicePass): Int32Array
 function describe(
   { events }: DevicePass,
   start: number,
-  layer: number,
-  layers: number,
+  length: number,
+  count: number,
 ): Period | undefined {
-  const length = LAYERS * layer;
   const firstSlot = allocations(events, 0, start);
   const slots = allocations(events, start, start + length);
   if (slots === 0) return undefined;
   // The second repetition is like all later ones: the first may free what stood before it.
   const second = events.subarray(start + length, start + 2 * length);
   const told = classify(second, firstSlot + slots, slots);
-  return { start, length, count: Math.floor(layers / LAYERS), firstSlot, slots, ...told };
+  return { start, length, count, firstSlot, slots, ...told };
 }
 
 /** Tells temporary tensors, which are freed in the repetition that allocates them or in the next, from lasting ones. */

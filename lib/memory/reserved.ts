@@ -18,7 +18,7 @@ import {
 } from "./device_program.ts";
 import { findPeriod, type Period } from "./period.ts";
 import { playEvents } from "./play.ts";
-import { canStandStill, playPeriod } from "./still_pools.ts";
+import { canGoRound, playPeriod } from "./cycles.ts";
 import { type AllocatorOptions, roundedUnits, UNIT_BYTES } from "./allocator/rules.ts";
 
 /** What a device's allocator says of a generation. */
@@ -119,7 +119,7 @@ export class DeviceReplay {
 
   /**
    * @param allocator A new or a reset one.
-   * @param plainly Event by event, without the shortcut of pools that stand still.
+   * @param plainly Event by event, without the shortcut of pools that go round.
    */
   run(batch: number, allocator: CachingAllocator, plainly = false): Reserved {
     const periods = this.#periods;
@@ -162,7 +162,7 @@ export class DeviceReplay {
       allocator.pending.lag = lags ? LAG : 0;
       const period = lags ? undefined : periods.get(pass);
       const before = allocator.returnedUnits;
-      const isServed = plainly || period === undefined || !canStandStill(allocator, period)
+      const isServed = plainly || period === undefined || !canGoRound(allocator)
         ? playEvents(playing, 0, pass.events.length)
         : playPeriod(playing, period);
       if (pass.phase === "prefill" || pass.phase === "decode") {

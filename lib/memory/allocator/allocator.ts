@@ -163,7 +163,7 @@ export class CachingAllocator {
     this.blocks.clear();
     for (const pool of this.pools) {
       pool.free.clear();
-      pool.searches = 0;
+      pool.searches = pool.growths = 0;
     }
     this.#expandable?.clear();
     this.#usedElsewhere.clear();
@@ -226,6 +226,13 @@ export class CachingAllocator {
     return this.reservedUnits + units <= this.deviceUnits;
   }
 
+  /** Counts what was allocated and freed elsewhere: `most` at its fullest, and `units` more in the end. */
+  noteAllocated(units: number, most: number): void {
+    const fullest = this.allocatedUnits + most;
+    if (fullest > this.peakAllocatedUnits) this.peakAllocatedUnits = fullest;
+    this.allocatedUnits += units;
+  }
+
   addReserved(units: number): void {
     this.reservedUnits += units;
     this.deviceAllocations++;
@@ -256,6 +263,7 @@ export class CachingAllocator {
 
   /** What `malloc` does when no cached block serves: a new segment, if need be after returning cached ones, or `NONE`. */
   #makeRoom(pool: Pool, units: number): number {
+    pool.growths++;
     if (this.garbageThreshold > 0) collectGarbage(this);
     const segment = segmentUnits(units);
     let block = this.#allocate(pool, units, segment);

@@ -12,6 +12,8 @@ export interface Pool {
   readonly splitFrom: number;
   /** Searches so far, for the age of cached blocks. */
   searches: number;
+  /** Times that the driver gave memory for it. */
+  growths: number;
 }
 
 /** An empty pool; even ones are small pools, the two of a stream beside each other. */
@@ -23,5 +25,6 @@ export function makePool(index: number, blocks: Blocks, isExpandable: boolean): 
     free: new FreeList(blocks),
     splitFrom: small || isExpandable ? 1 : SMALL_UNITS + 1,
     searches: 0,
+    growths: 0,
   };
 }

@@ -4,7 +4,7 @@ import { CachingAllocator } from "../../lib/memory/allocator/allocator.ts";
 import type { DevicePass } from "../../lib/memory/device_passes.ts";
 import { findPeriod } from "../../lib/memory/period.ts";
 import { playEvents } from "../../lib/memory/play.ts";
-import { playPeriod } from "../../lib/memory/still_pools.ts";
+import { playPeriod } from "../../lib/memory/cycles.ts";
 import { ALLOCATE, FREE_OWN, KIND_BITS } from "../../lib/trace/recording.ts";
 
 /** A tensor of every layer. */
