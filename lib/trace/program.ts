@@ -13,12 +13,14 @@ import {
   KIND_BITS,
   KIND_MASK,
   OPERATION_TERMS,
+  type PassNumbers,
   type RecordedPass,
   Recording,
   RUN,
   sameEvents,
   sameTensors,
 } from "./recording.ts";
+import { SecondRecording } from "./second_recording.ts";
 import { sameNumbers, Sizes } from "./sizes.ts";
 import type { Operation, Tensor, TraceSink } from "./trace.ts";
 
@@ -70,21 +72,20 @@ export class Program {
    * @returns undefined where the traces are not affine.
    */
   static compile(placement: Placement, lengths: Lengths, batch: number): Program | undefined {
-    const record = (batchSize: number) => recordFirst(placement, lengths, batchSize);
-    const batches = batch === 1 ? [1] : [2, 3, CHECKED_BATCH];
-    const [first, second = first, ...checks] = batches.map(record);
-    if (first === undefined || second === undefined) return undefined;
+    const [alone = 1, ...more] = batch === 1 ? [1] : [2, 3, CHECKED_BATCH];
+    const recording = new Recording();
+    traceFirst(placement, lengths, alone, recording);
+    const others = more.map((batchSize) => {
+      const other = new SecondRecording(recording);
+      traceFirst(placement, lengths, batchSize, other);
+      return other;
+    });
+    if (others.some(({ isSame }) => !isSame)) return undefined;
+    const first = recording.passes;
+    const [second = first, ...checks] = others.map(({ passes }) => passes);
     const step = batch === 1 ? 0 : 1;
     const sizes = new Sizes(batch === 1 ? 1 : 2, step);
-    const passes: ProgramPass[] = [];
-    for (const [index, pass] of first.entries()) {
-      const other = second[index];
-      if (other === undefined || !sameEvents(pass, other)) return undefined;
-      if (checks.some((check) => check[index] === undefined || !sameEvents(pass, check[index]))) {
-        return undefined;
-      }
-      passes.push(fixedPass(pass, other, sizes));
-    }
+    const passes = first.map((pass, index) => fixedPass(pass, second[index] ?? pass, sizes));
     let repeated: ProgramPass | undefined;
     if (lengths.newTokens - 1 > RECORDED_STEPS) {
       if (!repeatsItself(first)) return undefined;
@@ -94,7 +95,8 @@ export class Program {
       passes.length -= 1;
     }
     const program = new Program(lengths.newTokens, sizes, passes, repeated);
-    const isRight = checks.every((check) => program.#reproduces(check, CHECKED_BATCH));
+    const steps = first.map(({ step }) => step);
+    const isRight = checks.every((check) => program.#reproduces(check, steps, CHECKED_BATCH));
     return isRight ? program : undefined;
   }
 
@@ -150,12 +152,16 @@ export class Program {
     }
   }
 
-  #reproduces(recorded: readonly RecordedPass[], batch: number): boolean {
+  #reproduces(
+    recorded: readonly PassNumbers[],
+    steps: readonly number[],
+    batch: number,
+  ): boolean {
     const values = new Float64Array(this.sizes.length);
     return recorded.every((pass, index) => {
       const mine = this.passes[index] ?? this.repeated;
       if (mine === undefined) return false;
-      this.sizes.evaluate(batch, pass.step, values);
+      this.sizes.evaluate(batch, steps[index] ?? 0, values);
       return pass.bytes.every((bytes, i) => bytes === values[mine.sizeOf[i] as number]) &&
         pass.terms.every((term, i) => isNear(term, values[mine.termOf[i] as number] as number));
     });
@@ -172,18 +178,17 @@ function isNear(a: number, b: number): boolean {
   return Math.abs(a - b) <= 1e-9 * Math.abs(a);
 }
 
-/** Passes of a trace up to the last decode step that is recorded. */
-function recordFirst(
+/** Writes a trace up to the last decode step that is recorded. */
+function traceFirst(
   placement: Placement,
   lengths: Lengths,
   batchSize: number,
-): readonly RecordedPass[] {
-  const recording = new Recording();
-  placement.trace({ ...lengths, batchSize, decodeSteps: { first: RECORDED_STEPS } }, recording);
-  return recording.passes;
+  sink: TraceSink,
+): void {
+  placement.trace({ ...lengths, batchSize, decodeSteps: { first: RECORDED_STEPS } }, sink);
 }
 
-function fixedPass(pass: RecordedPass, other: RecordedPass, sizes: Sizes): ProgramPass {
+function fixedPass(pass: RecordedPass, other: PassNumbers, sizes: Sizes): ProgramPass {
   return {
     ...pass,
     events: Int32Array.from(pass.events),
@@ -193,7 +198,7 @@ function fixedPass(pass: RecordedPass, other: RecordedPass, sizes: Sizes): Progr
 }
 
 /** Two steps with one batch, and the same with another. */
-type Corners = readonly [RecordedPass, RecordedPass, RecordedPass, RecordedPass];
+type Corners = readonly [RecordedPass, RecordedPass, PassNumbers, PassNumbers];
 
 /**
  * Whether the last recorded step is a copy of the one before, and frees only what steps of its kind left: then the

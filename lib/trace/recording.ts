@@ -23,23 +23,31 @@ export interface EarlierTensor {
   readonly index: number;
 }
 
+/** Numbers of a pass, which the workload decides. */
+export interface PassNumbers {
+  /** Of each allocation. */
+  readonly bytes: number[];
+  /** FLOPs, bytes and link bytes of each operation in turn. */
+  readonly terms: number[];
+}
+
 /** The part of a trace between two `beginPhase`. */
-export interface RecordedPass {
+export interface RecordedPass extends PassNumbers {
   readonly phase: Phase;
   readonly step: number;
   /** `index << KIND_BITS | kind` */
   readonly events: number[];
   /** What was allocated; the bytes that count are in `bytes`. */
   readonly tensors: Tensor[];
-  readonly bytes: number[];
   readonly earlier: EarlierTensor[];
   /** What ran; the numbers that count are in `terms`. */
   readonly operations: Operation[];
-  /** FLOPs, bytes and link bytes of each operation in turn. */
-  readonly terms: number[];
 }
 
-/** Keeps a trace. */
+/**
+ * Keeps a trace. Most passes allocate and run what the pass before did, but for the numbers: then they hold the same
+ * objects, so that a trace of tens of thousands of events leaves few behind.
+ */
 export class Recording implements TraceSink {
   readonly passes: RecordedPass[] = [];
   /** Pass and index of the allocation of each handle. */
@@ -63,7 +71,8 @@ export class Recording implements TraceSink {
     const pass = this.#pass();
     const index = pass.tensors.length;
     pass.events.push(index << KIND_BITS | ALLOCATE);
-    pass.tensors.push(tensor);
+    const before = this.passes.at(-2)?.tensors[index];
+    pass.tensors.push(before !== undefined && sameTensor(before, tensor) ? before : tensor);
     pass.bytes.push(tensor.bytes);
     this.#passOf.push(this.passes.length - 1);
     this.#indexOf.push(index);
@@ -84,9 +93,18 @@ export class Recording implements TraceSink {
 
   run(operation: Operation): void {
     const pass = this.#pass();
-    pass.events.push(pass.operations.length << KIND_BITS | RUN);
-    pass.operations.push(operation);
+    const index = pass.operations.length;
+    pass.events.push(index << KIND_BITS | RUN);
+    const before = this.passes.at(-2)?.operations[index];
+    pass.operations.push(
+      before !== undefined && sameOperation(before, operation) ? before : operation,
+    );
     pass.terms.push(operation.flops, operation.bytes, operation.linkBytes ?? 0);
+  }
+
+  /** The allocation of a handle: index of the pass, and among the allocations of the pass. */
+  placeOf(handle: number): readonly [pass: number, index: number] {
+    return [this.#passOf[handle] ?? NaN, this.#indexOf[handle] ?? NaN];
   }
 
   #pass(): RecordedPass {
@@ -108,22 +126,27 @@ export function sameEvents(left: Events, right: Events): boolean {
       const other = right.earlier[index];
       return tensor.age === other?.age && tensor.index === other.index;
     }) &&
-    left.operations.every((operation, index) => {
-      const other = right.operations[index];
-      return operation.device === other?.device && operation.name === other.name &&
-        operation.kind === other.kind && operation.launches === other.launches &&
-        operation.link === other.link && operation.isReplayed === other.isReplayed &&
-        operation.isCollective === other.isCollective;
-    });
+    left.operations.every((operation, index) => sameOperation(operation, right.operations[index]));
+}
+
+/** Whether two operations differ in nothing but their numbers. */
+export function sameOperation(left: Operation, right: Operation | undefined): boolean {
+  return left === right || right !== undefined &&
+      left.device === right.device && left.name === right.name && left.kind === right.kind &&
+      left.launches === right.launches && left.link === right.link &&
+      left.isReplayed === right.isReplayed && left.isCollective === right.isCollective;
+}
+
+/** Whether two tensors differ in nothing but their size. */
+export function sameTensor(left: Tensor, right: Tensor | undefined): boolean {
+  return left === right || right !== undefined &&
+      left.device === right.device && left.name === right.name &&
+      left.category === right.category && left.outside === right.outside &&
+      left.stream === right.stream && left.lent === right.lent;
 }
 
 /** Whether two passes allocate the same tensors in the same order, sizes aside. */
 export function sameTensors(left: Events, right: Events): boolean {
   return left.phase === right.phase && left.tensors.length === right.tensors.length &&
-    left.tensors.every((tensor, index) => {
-      const other = right.tensors[index];
-      return tensor.device === other?.device && tensor.name === other.name &&
-        tensor.category === other.category && tensor.outside === other.outside &&
-        tensor.stream === other.stream && tensor.lent === other.lent;
-    });
+    left.tensors.every((tensor, index) => sameTensor(tensor, right.tensors[index]));
 }
