@@ -237,8 +237,7 @@ class Layers {
   /** Replays the first events of a layer in the pools that go round. */
   #playLeftOut(at: number, end: number): void {
     for (let i = 0; i < end; i++) {
-      const pool = this.#poolOf[i] as number;
-      if (pool === NO_POOL || this.#isLasting[pool] === 1) continue;
+      if (this.#isLasting[this.#poolOf[i] as number] === 1) continue;
       playEvents(this.#playing, at + i, at + i + 1);
     }
   }
