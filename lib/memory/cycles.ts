@@ -128,7 +128,6 @@ class Layers {
     // The first layer may free what stood before it.
     if (layer > 0) {
       for (const i of lasting) this.#isLasting[poolOf[i] as number] = 1;
-      this.#isLasting[NO_POOL] = 0;
     }
     if (this.#haveGrown() || allocator.retries !== retries) this.#steadyFrom = layer;
     this.#look(layer);
@@ -208,6 +207,10 @@ class Layers {
       if ((event & KIND_MASK) === ALLOCATE) {
         const index = event >> KIND_BITS;
         const size = units[sizeOf[index] as number] as number;
+        if (size === 0) {
+          own[index] = NONE;
+          continue;
+        }
         const stream = streamOf[index] as number;
         const pool = allocator.pool(2 * stream + (size <= SMALL_UNITS ? 0 : 1));
         const cached = allocator.find(pool, size);

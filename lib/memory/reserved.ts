@@ -101,9 +101,9 @@ export class DeviceReplay {
    * has what it reserved; the addresses of an expandable segment depend on the memory, though.
    */
   known(batch: number, options: AllocatorOptions): Reserved | undefined {
-    const { deviceBytes = Infinity, expandableSegments } = options;
+    const { deviceBytes = Infinity, allowedBytes = Infinity, expandableSegments } = options;
     const free = expandableSegments ? undefined : this.#unhindered.get(batch);
-    return free !== undefined && mostReserved(free) <= deviceBytes
+    return free !== undefined && mostReserved(free) <= Math.min(deviceBytes, allowedBytes)
       ? free
       : this.#known.get(keyOf(batch, options));
   }
