@@ -1,43 +1,116 @@
 /**
- * What the engine costs beside the workers: milliseconds for each cell, and its own memory, over a run of many cells of a
- * worker that does nothing. Run it with: deno run -A bench/engine_overhead.ts [cells, default 10000]
- *
- * What is alive at the end is about 45 MiB; most of the rest is V8's young generation, twice 32 MiB once a large plan has
- * gone through it. DENO_V8_FLAGS=--max-semi-space-size=8 keeps it small.
+ * What the engine costs beside the workers: the real command with a worker that does nothing, over many cells. Milliseconds for
+ * each cell, and the resident memory of the engine's process: the most while it planned, and the most while it served the
+ * cells, which is what a night costs. Run it with: deno run -A bench/engine_overhead.ts [cells, default 10000]
  */
-import { run } from "../lib/run/run.ts";
-import { SCRIPTED } from "../tests/run/engine.ts";
-import { scriptedPlan } from "../tests/run/scripted.ts";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { resolveStack } from "../lib/catalog/stack.ts";
+import { WORKER } from "../tests/run/scripted.ts";
 
+const PROMPTS = 10;
 const count = Number(Deno.args[0] ?? 10_000);
-const outDir = Deno.makeTempDirSync({ prefix: "stowage-bench-" });
-const { plan } = scriptedPlan(Array.from({ length: count }, (_, index) => `ok/${index}`));
-const planned = peakMib();
-const begun = performance.now();
-let firstMs = 0;
-let lastMs = 0;
-const { value } = await run(plan, {
-  outDir,
-  onProgress({ kind }) {
-    if (kind !== "outcome") return;
-    lastMs = performance.now();
-    if (firstMs === 0) firstMs = lastMs;
-  },
-}, SCRIPTED);
-const wholeSeconds = (performance.now() - begun) / 1000;
-Deno.removeSync(outDir, { recursive: true });
-console.log(JSON.stringify({
-  cells: value?.cells.filter(({ status }) => status === "ok").length,
-  msPerCell: round((lastMs - firstMs) / (count - 1)),
-  wholeSeconds: round(wholeSeconds),
-  peakMib: round(peakMib()),
-  peakMibWithPlanAlone: round(planned),
-}));
+const folder = Deno.makeTempDirSync({ prefix: "stowage-bench-" });
+const cli = fileURLToPath(new URL("../cli.ts", import.meta.url));
 
-/** Most resident memory of this process so far. */
-function peakMib(): number {
-  const status = Deno.readTextFileSync("/proc/self/status");
-  return Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1]) / 1024;
+/** The name of the strategy is the first part of the cells' ids, which tells the worker what to do. */
+const PIPELINE = {
+  name: "overhead",
+  model: {
+    name: "tiny-bloom",
+    weights: "on-device",
+    config: { model_type: "bloom", vocab_size: 16384, hidden_size: 256, n_layer: 4, n_head: 8 },
+  },
+  hardware: "2x cpu",
+  generate: { max_new_tokens: 8 },
+  strategies: [{ name: "ok", use: "accelerate", dtype: "float32" }],
+  grid: { batchSize: upTo(count / PROMPTS), promptTokens: upTo(PROMPTS) },
+};
+
+/** Stands for an interpreter with the stack, and starts the worker that does nothing. */
+const PYTHON = `#!/bin/sh
+case "$1" in
+  -c) echo '{"path":"'"$0"'","version":"3.11.0","hasVenv":true,"includePath":""}' ;;
+  */detect.py) echo '${
+  JSON.stringify({ python: "3.11.0", versions: resolveStack({ name: "current" }).value?.versions })
+}' ;;
+  *) shift; exec python3 '${WORKER}' "$@" ;;
+esac
+`;
+
+try {
+  Deno.writeTextFileSync(join(folder, "overhead.json"), JSON.stringify(PIPELINE));
+  const python = join(folder, "python");
+  Deno.writeTextFileSync(python, PYTHON, { mode: 0o755 });
+  const args = ["--python", python, "--out-dir", join(folder, "runs")];
+  const planned = await measure(["run", join(folder, "overhead.json"), ...args]);
+  console.log(JSON.stringify({ cells: count, ...planned }));
+} finally {
+  Deno.removeSync(folder, { recursive: true });
+}
+
+interface Cost {
+  readonly msPerCell: number;
+  readonly wholeSeconds: number;
+  readonly planningMib: number;
+  readonly servingMib: number;
+}
+
+/** Runs the command to its end, and looks at its memory as its events come. */
+async function measure(args: readonly string[]): Promise<Cost> {
+  const begun = performance.now();
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", cli, ...args, "--json", "--quiet"],
+    stdin: "null",
+    stdout: "piped",
+    stderr: "inherit",
+  }).spawn();
+  let planningMib = 0;
+  let servingMib = 0;
+  let firstMs = 0;
+  let lastMs = 0;
+  const timer = setInterval(() => servingMib = Math.max(servingMib, peakMib(child.pid)), 100);
+  const lines = child.stdout.pipeThrough(new TextDecoderStream());
+  let rest = "";
+  for await (const text of lines) {
+    const whole = (rest + text).split("\n");
+    rest = whole.pop() ?? "";
+    for (const line of whole) {
+      const { event, status, message } = JSON.parse(line);
+      if (event === "session" && planningMib === 0) {
+        planningMib = peakMib(child.pid);
+        Deno.writeTextFileSync(`/proc/${child.pid}/clear_refs`, "5"); // the peak begins anew
+        servingMib = 0;
+      }
+      if (event !== "outcome") continue;
+      if (status !== "ok") throw new Error(`A cell ended with ${status}: ${message}`);
+      lastMs = performance.now();
+      if (firstMs === 0) firstMs = lastMs;
+    }
+  }
+  clearInterval(timer);
+  const { code } = await child.status;
+  if (code !== 0) throw new Error(`the run ended with ${code}`);
+  return {
+    msPerCell: round((lastMs - firstMs) / (count - 1)),
+    wholeSeconds: round((performance.now() - begun) / 1000),
+    planningMib: round(planningMib),
+    servingMib: round(servingMib),
+  };
+}
+
+/** Most resident memory of a process so far; 0 when it has ended. */
+function peakMib(pid: number): number {
+  try {
+    const status = Deno.readTextFileSync(`/proc/${pid}/status`);
+    return Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1] ?? 0) / 1024;
+  } catch {
+    return 0;
+  }
+}
+
+function upTo(last: number): number[] {
+  return Array.from({ length: last }, (_, index) => index + 1);
 }
 
 function round(value: number): number {

@@ -57,8 +57,8 @@ function refuseCommands({ cells }: Plan): void {
 }
 
 /** The plan comes first: to people with the results, to programs, who want these alone, on stderr. */
-function showPlan(plan: Plan, { terminal, format, output }: RunSettings): void {
-  const forPeople = output === undefined && (format === "table" || format === "markdown");
+function showPlan(plan: Plan, { terminal, format, output, json }: RunSettings): void {
+  const forPeople = !json && output === undefined && (format === "table" || format === "markdown");
   if (forPeople) terminal.write(renderPlan(plan, format));
   else terminal.talk(renderPlan(plan, "table"));
 }
