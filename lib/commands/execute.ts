@@ -7,16 +7,17 @@ import type { Plan } from "../plan/plan.ts";
 import { oomAgreement } from "../report/agreement.ts";
 import { renderLimits } from "../report/limits_view.ts";
 import { firstEvent, jsonEvent } from "../report/json_events.ts";
-import { renderResults } from "../report/render.ts";
+import { resultsParts } from "../report/render.ts";
 import { isFailure } from "../report/results_view.ts";
 import type { Rerun } from "../run/decide.ts";
+import { MANY_RESULTS, renderApart } from "../run/report_apart.ts";
 import type { Results } from "../run/results.ts";
 import { run, type RunOptions } from "../run/run.ts";
 import { talkDiagnostics } from "./failures.ts";
 import { type Interrupt, listenForSignals } from "./interrupt.ts";
 import { type Display, lineDisplay, liveDisplay } from "./live.ts";
 import { putOut } from "./output.ts";
-import { EXIT, type OutputSettings } from "./settings.ts";
+import { EXIT, type Format, type OutputSettings } from "./settings.ts";
 
 /** Flags that `run` and `resume` share. */
 export interface ExecuteSettings extends OutputSettings {
@@ -57,10 +58,10 @@ export async function execute(
       return interrupt.exitCode() ?? exitCodeOf(results, settings);
     }
     const { limits } = results;
-    const text = limits === undefined
-      ? renderResults(results, format)
-      : renderLimits(limits, format);
-    putOut(text, settings);
+    putOut(
+      limits === undefined ? partsOf(results, format) : renderLimits(limits, format),
+      settings,
+    );
     terminal.talk(`Wrote ${results.run.folder}/results.{json,csv,md}`);
     if (results.run.interrupted) terminal.talk(goOn(results, interrupt));
     return interrupt.exitCode() ?? exitCodeOf(results, settings);
@@ -81,6 +82,12 @@ function displayOf(plan: Plan, { terminal, json }: ExecuteSettings): Display {
     },
     close() {},
   };
+}
+
+function partsOf(results: Results, format: Format): Iterable<string> {
+  const isLarge = results.cells.length > MANY_RESULTS;
+  const text = isLarge ? renderApart(results.run.folder, format) : null;
+  return text === null ? resultsParts(results, format) : [text];
 }
 
 /** What to type to get the rest. */

@@ -22,15 +22,23 @@ export interface PipelineInput {
   readonly diagnostics: readonly Diagnostic[];
 }
 
-/** Reads and parses a pipeline file. Never throws for what the user can mend. */
-export function readPipeline(path: string): PipelineInput {
+/**
+ * Reads and parses a pipeline file. Never throws for what the user can mend.
+ *
+ * @param mostCells A grid of more is not expanded.
+ */
+export function readPipeline(path: string, mostCells?: number): PipelineInput {
   const { value: text, diagnostics } = readSource(path);
-  return text === undefined ? { path, diagnostics } : parseText(text, path);
+  return text === undefined ? { path, diagnostics } : parseText(text, path, mostCells);
 }
 
 /** As `readPipeline`, for a text that is at hand; `path` is what diagnostics call it. */
-export function parseText(text: string, path: string): PipelineInput {
-  const { value: parsed, diagnostics } = parsePipeline({ text, path });
+export function parseText(text: string, path: string, mostCells?: number): PipelineInput {
+  const { value: parsed, diagnostics } = parsePipeline({
+    text,
+    path,
+    ...(mostCells === undefined ? {} : { mostCells }),
+  });
   return { path, text, diagnostics, ...(parsed === undefined ? {} : { parsed }) };
 }
 

@@ -6,13 +6,19 @@ import { quote } from "../diagnostics/quote.ts";
 import type { OutputSettings } from "./settings.ts";
 
 /**
- * Prints, or writes to the file of `--output`.
+ * Prints, or writes to the file of `--output`; parts must end with a newline.
  *
  * @throws DiagnosticError (STW601) when the file cannot be written.
  */
-export function putOut(text: string, { terminal, output }: OutputSettings): void {
-  if (output === undefined) terminal.write(text);
-  else writeFile(output, text, { terminal });
+export function putOut(
+  text: string | Iterable<string>,
+  { terminal, output }: OutputSettings,
+): void {
+  if (output !== undefined) {
+    writeFile(output, typeof text === "string" ? text : [...text].join(""), { terminal });
+  } else {
+    for (const part of typeof text === "string" ? [text] : text) terminal.write(part);
+  }
 }
 
 /** Writes a file and says so. Throws as `putOut` does. */

@@ -2,12 +2,29 @@
 import * as z from "zod";
 import { DEEPSPEED_CONFIG_FILE } from "../launch/file_names.ts";
 import { isLaunchVariable, isLaunchWord } from "../launch/allowed.ts";
-import type { Plan } from "../plan/plan.ts";
+import type { Plan, PlanCell } from "../plan/plan.ts";
 
 const text = z.string();
 const number = z.number();
 /** Becomes a part of the name of a folder. */
 const folderName = text.regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/, "a plain name");
+
+const cellSchema = z.looseObject({
+  id: text,
+  key: text,
+  strategy: z.looseObject({ use: text, name: text, dtype: text }),
+  axes: z.looseObject({}),
+  batchSize: number.int().min(1),
+  promptTokens: number.int().min(1),
+  newTokens: number.int().min(1),
+  prediction: z.looseObject({
+    verdict: z.enum(["fits", "tight", "oom", "invalid", "unknown"]),
+    oomProbability: number,
+    devices: z.array(z.looseObject({})),
+    hosts: z.array(z.looseObject({})),
+    time: z.looseObject({}).nullable(),
+  }),
+});
 
 /** What a run executes or indexes by; predictions are only shown, so their outline is enough. */
 const planSchema = z.looseObject({
@@ -59,22 +76,7 @@ const planSchema = z.looseObject({
     }),
     cellIds: z.array(text),
   })),
-  cells: z.array(z.looseObject({
-    id: text,
-    key: text,
-    strategy: z.looseObject({ use: text, name: text, dtype: text }),
-    axes: z.looseObject({}),
-    batchSize: number.int().min(1),
-    promptTokens: number.int().min(1),
-    newTokens: number.int().min(1),
-    prediction: z.looseObject({
-      verdict: z.enum(["fits", "tight", "oom", "invalid", "unknown"]),
-      oomProbability: number,
-      devices: z.array(z.looseObject({})),
-      hosts: z.array(z.looseObject({})),
-      time: z.looseObject({}).nullable(),
-    }),
-  })),
+  cells: z.array(cellSchema),
   diagnostics: z.array(z.looseObject({})),
 });
 
@@ -84,6 +86,18 @@ export function parsePlan(
 ): { readonly plan: Plan } | { readonly problem: string } {
   const parsed = planSchema.safeParse(data);
   if (parsed.success) return { plan: parsed.data as unknown as Plan };
-  const [issue] = parsed.error.issues;
-  return { problem: `${issue?.path.join(".") || "the file"}: ${issue?.message ?? "wrong"}` };
+  return { problem: problemOf(parsed.error) };
+}
+
+/** A cell in plain data, or in words why it is none. */
+export function parseCell(
+  data: unknown,
+): { readonly cell: PlanCell } | { readonly problem: string } {
+  const parsed = cellSchema.safeParse(data);
+  if (parsed.success) return { cell: parsed.data as unknown as PlanCell };
+  return { problem: problemOf(parsed.error) };
+}
+
+function problemOf({ issues: [issue] }: z.ZodError, place = "the file"): string {
+  return `${issue?.path.join(".") || place}: ${issue?.message ?? "wrong"}`;
 }

@@ -6,11 +6,11 @@ import type { Plan } from "../plan/plan.ts";
 import { renderPlan } from "../report/render.ts";
 import { execute, type ExecuteSettings, rerunOf } from "./execute.ts";
 import { talkDiagnostics } from "./failures.ts";
-import { readPipeline, sourceOf } from "./input.ts";
-import { makePlan } from "./make_plan.ts";
-import { calibrationLookup } from "./own_calibration.ts";
+import { type PipelineInput, readPipeline, sourceOf } from "./input.ts";
+import type { PlanOptions } from "./make_plan.ts";
+import { MANY_CELLS, planApart, type PlannedApart } from "./plan_apart.ts";
 import { looksLikePlan, readSavedPlan } from "./saved_plan.ts";
-import { EXIT } from "./settings.ts";
+import { EXIT, type Format } from "./settings.ts";
 import { stackChoice } from "./stack_choice.ts";
 
 /** Flags of `run`. */
@@ -37,7 +37,6 @@ export interface RunSettings extends ExecuteSettings {
 export async function runCommand(settings: RunSettings): Promise<number> {
   const plan = await preparePlan(settings);
   if (plan === undefined) return EXIT.usage;
-  showPlan(plan, settings);
   return await execute(plan, {
     outDir: settings.outDir,
     findLimit: settings.findLimit ?? false,
@@ -56,34 +55,70 @@ function refuseCommands({ cells }: Plan): void {
   if (commands.size > 0) throw new DiagnosticError([planRunsCommands({ commands: [...commands] })]);
 }
 
-/** The plan comes first: to people with the results, to programs, who want these alone, on stderr. */
-function showPlan(plan: Plan, { terminal, format, output, json }: RunSettings): void {
-  const forPeople = !json && output === undefined && (format === "table" || format === "markdown");
-  if (forPeople) terminal.write(renderPlan(plan, format));
-  else terminal.talk(renderPlan(plan, "table"));
+/** The plan comes first: to people with the results, to programs, who want these alone, on stderr. Null: to nobody. */
+function shownFormat(settings: RunSettings): Format | null {
+  if (isForPeople(settings)) return settings.format;
+  return settings.terminal.isQuiet ? null : "table";
 }
 
-/** The plan to run, or undefined when what is wrong has been said. */
+function isForPeople({ format, output, json }: RunSettings): boolean {
+  return !json && output === undefined && (format === "table" || format === "markdown");
+}
+
+function show(text: string, settings: RunSettings): void {
+  if (isForPeople(settings)) settings.terminal.write(text);
+  else settings.terminal.talk(text);
+}
+
+/** The plan to run, which has been shown; undefined when what is wrong has been said. */
 async function preparePlan(settings: RunSettings): Promise<Plan | undefined> {
   const { terminal, file, python } = settings;
   if (looksLikePlan(file)) {
     const { plan, diagnostics } = await readSavedPlan(file);
     if (!settings.allowCommands) refuseCommands(plan);
     talkDiagnostics(diagnostics, { terminal });
+    const format = shownFormat(settings);
+    if (format !== null) show(renderPlan(plan, format), settings);
     return plan;
   }
-  const input = readPipeline(file);
+  const input = readPipeline(file, MANY_CELLS);
   const parsedPython = input.parsed?.pipeline.environment.python;
   const choice = await stackChoice(settings.stack, python ?? parsedPython);
-  const { plan, diagnostics } = await makePlan(input, {
+  const asked = {
     ...(python === undefined ? {} : { python }),
-    calibrationOf: calibrationLookup(settings.calibration, terminal),
     ...choice.versions,
-  });
+  };
+  const { plan, text, diagnostics } = input.parsed?.hasMore === true
+    ? await planApart({
+      file,
+      ...asked,
+      ...(settings.calibration === undefined ? {} : { calibration: settings.calibration }),
+      format: shownFormat(settings),
+    })
+    : await planHere(input, asked, settings);
   const told = diagnostics.filter(({ severity }) => settings.verbose || severity !== "info");
   talkDiagnostics(told, { terminal, source: sourceOf(input) });
   if (plan === undefined || hasErrors(diagnostics)) return undefined;
+  if (text !== undefined) show(text, settings);
   return choice.detected
     ? { ...plan, stack: { ...plan.stack, name: "detected", runnable: true } }
     : plan;
+}
+
+async function planHere(
+  input: PipelineInput,
+  asked: PlanOptions,
+  settings: RunSettings,
+): Promise<PlannedApart> {
+  const { makePlan } = await import("./make_plan.ts");
+  const { calibrationLookup } = await import("./own_calibration.ts");
+  const { plan, diagnostics } = await makePlan(input, {
+    ...asked,
+    calibrationOf: calibrationLookup(settings.calibration, settings.terminal),
+  });
+  const format = shownFormat(settings);
+  if (plan === undefined || format === null) {
+    return { diagnostics, ...(plan === undefined ? {} : { plan }) };
+  }
+  return { plan, diagnostics, text: renderPlan(plan, format) };
 }

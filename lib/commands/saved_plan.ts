@@ -6,6 +6,8 @@ import { type Diagnostic, DiagnosticError, hasErrors } from "../diagnostics/diag
 import { notAPlan, planChanged, planPipelineAbsent } from "../diagnostics/messages/plan.ts";
 import { sha256 } from "../plan/hash.ts";
 import type { Plan, PlanInput } from "../plan/plan.ts";
+import type { PlanFile } from "./plan_file.ts";
+import { beginsAsPlan } from "./plan_start.ts";
 import { readWorkerSources } from "./worker_sources.ts";
 
 const MAX_PLAN_BYTES = 512 * 1024 * 1024;
@@ -20,6 +22,7 @@ export interface SavedPlan {
 /** Whether a file holds a plan, as against a pipeline in JSON: by its outline alone. */
 export function looksLikePlan(path: string): boolean {
   if (!path.toLowerCase().endsWith(".json")) return false;
+  if (beginsWritten(path, diskReader)) return true;
   const read = readJsonObject(path, diskReader, MAX_PLAN_BYTES);
   return "object" in read && "formatVersion" in read.object && "cells" in read.object;
 }
@@ -38,11 +41,7 @@ export async function readSavedPlan(
     readonly files?: FileReader;
   } = {},
 ): Promise<SavedPlan> {
-  const read = readJsonObject(path, files, MAX_PLAN_BYTES);
-  if ("problem" in read) throw new DiagnosticError([notAPlan({ path, reason: read.problem })]);
-  // Loaded here because the outline costs the start-up of every run of a pipeline.
-  const { parsePlan } = await import("./plan_outline.ts");
-  const parsed = parsePlan(read.object);
+  const parsed = await readPlan(path, files);
   if ("problem" in parsed) throw new DiagnosticError([notAPlan({ path, reason: parsed.problem })]);
   const { plan } = parsed;
   const diagnostics = [
@@ -53,6 +52,26 @@ export async function readSavedPlan(
   ];
   if (hasErrors(diagnostics)) throw new DiagnosticError(diagnostics);
   return { plan, diagnostics };
+}
+
+/** As it was written, cell by cell; in any other form whole. */
+async function readPlan(path: string, files: FileReader): Promise<PlanFile> {
+  // Loaded here because the outline costs the start-up of every run of a pipeline.
+  const { readPlanFile } = await import("./plan_file.ts");
+  const written = beginsWritten(path, files) ? readPlanFile(path, files) : undefined;
+  if (written !== undefined) return written;
+  const read = readJsonObject(path, files, MAX_PLAN_BYTES);
+  if ("problem" in read) return read;
+  const { parsePlan } = await import("./plan_outline.ts");
+  return parsePlan(read.object);
+}
+
+function beginsWritten(path: string, files: FileReader): boolean {
+  try {
+    return files.stat(path)?.kind === "file" && beginsAsPlan(path, files);
+  } catch {
+    return false; // reading it whole says why
+  }
 }
 
 function inputChange(input: PlanInput, { pipeline }: Plan, files: FileReader): Diagnostic[] {

@@ -16,6 +16,8 @@ export interface Terminal {
   write(text: string): void;
   /** Progress, warnings, diagnostics; silent under `--quiet` unless told `always`. */
   talk(text: string, options?: { readonly always?: boolean }): void;
+  /** Whether what is said is not heard, so that nothing has to be made for it. */
+  readonly isQuiet: boolean;
   readonly color: { readonly stdout: boolean; readonly stderr: boolean };
   /** Whether what is said may be overwritten: a terminal that is neither dumb nor a CI's. */
   readonly isLive: boolean;
@@ -38,6 +40,7 @@ export function realTerminal(settings: TerminalSettings): Terminal {
     talk(text, options) {
       if (!settings.quiet || options?.always) writeAll(Deno.stderr, text);
     },
+    isQuiet: settings.quiet,
     color: { stdout: wanted(Deno.stdout), stderr: wanted(Deno.stderr) },
     isLive: !settings.quiet && Deno.stderr.isTerminal() && environment("TERM") !== "dumb" &&
       !environment("CI"),

@@ -9,7 +9,7 @@ import {
 import { fileTooLarge, isSavedPlan, notMapping } from "../diagnostics/messages/language_file.ts";
 import { furtherMistakes } from "../diagnostics/messages/language_meaning.ts";
 import { sortDiagnostics } from "../diagnostics/sort.ts";
-import { expandCells } from "./expand.ts";
+import { countCells, expandCells } from "./expand.ts";
 import { normalize } from "./normalize.ts";
 import type { CellSpec, Pipeline } from "./pipeline.ts";
 import type { Places } from "./places.ts";
@@ -25,14 +25,18 @@ export interface PipelineSource {
   readonly text: string;
   /** As the user named it; diagnostics repeat it, and it names a pipeline without a name. */
   readonly path: string;
+  /** A grid of more cells is not expanded: whoever asks leaves that to another. @default all are */
+  readonly mostCells?: number;
 }
 
 /** A file that holds a pipeline. */
 export interface ParsedPipeline {
   /** Without sugar, every default filled in. */
   readonly pipeline: Pipeline;
-  /** In the order of the file. */
+  /** In the order of the file; none where there are more than were asked for. */
   readonly cells: readonly CellSpec[];
+  /** Whether there are more cells than were asked for. */
+  readonly hasMore: boolean;
   /** Where values stand in the text. */
   readonly places: Places;
   /** Where a value of the pipeline stands in the text; for sugar, the nearest value that is written. */
@@ -65,7 +69,7 @@ export function parsePipeline(source: PipelineSource): Outcome<ParsedPipeline> {
   return { value: outcome.value, diagnostics };
 }
 
-function compile({ text, path: file }: PipelineSource): Outcome<ParsedPipeline> {
+function compile({ text, path: file, mostCells }: PipelineSource): Outcome<ParsedPipeline> {
   if (text.length > MAX_SOURCE_BYTES) {
     const parameters = { bytes: text.length, limitBytes: MAX_SOURCE_BYTES };
     return { diagnostics: [fileTooLarge(parameters, { file })] };
@@ -87,12 +91,14 @@ function compile({ text, path: file }: PipelineSource): Outcome<ParsedPipeline> 
   const normal = normalize(parts, { root: data, places, path: file });
   const diagnostics = [...mistakes, ...normal.diagnostics];
   if (normal.value === undefined || hasErrors(diagnostics)) return { diagnostics };
-  const cells = expandCells(normal.value, places);
+  const hasMore = mostCells !== undefined && countCells(normal.value) > BigInt(mostCells);
+  const cells = hasMore ? { value: [], diagnostics: [] } : expandCells(normal.value, places);
   diagnostics.push(...cells.diagnostics);
   if (cells.value === undefined) return { diagnostics };
   const value: ParsedPipeline = {
     pipeline: normal.value,
     cells: cells.value,
+    hasMore,
     places,
     locate: (path) => places.value(path).span,
   };

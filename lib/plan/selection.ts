@@ -1,5 +1,6 @@
 /** Which cells of a plan a run launches. */
 import type { BudgetSpec } from "../language/pipeline.ts";
+import { withReason } from "./compact_cells.ts";
 import type { Plan, PlanCell } from "./plan.ts";
 import type { Prediction } from "./prediction.ts";
 
@@ -14,22 +15,17 @@ export function predictsOom({ prediction }: { readonly prediction: Prediction })
   return prediction.verdict !== "invalid" && prediction.oomProbability > OOM_PROBABILITY;
 }
 
-/** The cells to launch, session by session, and the plan with the reason of each cell under this policy. */
+/** The cells of a plan with the reason of each under this policy, and the ids of those that are launched. */
 export function selectCells(
-  plan: Plan,
+  { cells }: Pick<Plan, "cells">,
   policy: PredictedOom,
-): { plan: Plan; selected: ReadonlyMap<string, readonly PlanCell[]> } {
-  const cells = plan.cells.map((cell) => ({ ...cell, reason: reasonOf(cell, policy) }));
-  const byId = new Map(cells.map((cell) => [cell.id, cell]));
-  const selected = new Map(
-    plan.sessions.map(({ id, cellIds }) => [
-      id,
-      cellIds.map((cellId) => byId.get(cellId)).filter((cell) =>
-        cell !== undefined && isLaunched(cell, policy)
-      ) as PlanCell[],
-    ]),
-  );
-  return { plan: { ...plan, cells }, selected };
+): { readonly cells: readonly PlanCell[]; readonly launched: ReadonlySet<string> } {
+  const launched = new Set<string>();
+  const selected = cells.map((cell) => {
+    if (cell.sessionId !== null && isLaunched(cell, policy)) launched.add(cell.id);
+    return withReason(cell, reasonOf(cell, policy));
+  });
+  return { cells: selected, launched };
 }
 
 /** Whether a run launches a cell. */

@@ -117,12 +117,7 @@ export function planCsv(cells: readonly PlanCell[]): string {
   return fromColumns([...CELL_COLUMNS, ...PREDICTED_COLUMNS], cells);
 }
 
-/** The cells of a run: the columns of the plan, then the measured ones. */
-export function resultsCsv(cells: readonly ReportedCell[]): string {
-  return fromColumns(RESULTS_COLUMNS, cells);
-}
-
-/** The lines of `resultsCsv`, made one by one: a run of ten thousand cells has megabytes of them. */
+/** The cells of a run, the columns of the plan and then the measured ones, line by line: a run of ten thousand cells has megabytes of them. */
 export function* resultsCsvLines(cells: Iterable<ReportedCell>): Generator<string> {
   yield csvLine(RESULTS_COLUMNS.map(([header]) => header));
   for (const cell of cells) yield csvLine(RESULTS_COLUMNS.map(([, value]) => value(cell)));

@@ -21,17 +21,38 @@ export interface ListItem {
 }
 
 /** The blocks for a terminal, with a blank line between them and a newline at the end. */
-export function renderText(blocks: readonly Block[]): string {
-  return joinBlocks(blocks.map(textOf));
+export function renderText(blocks: Iterable<Block>): string {
+  return [...textParts(blocks)].join("");
 }
 
 /** The blocks as Markdown, with a newline at the end. */
-export function renderMarkdown(blocks: readonly Block[]): string {
-  return joinBlocks(blocks.map(markdownOf));
+export function renderMarkdown(blocks: Iterable<Block>): string {
+  return [...markdownParts(blocks)].join("");
 }
 
-function joinBlocks(blocks: readonly string[]): string {
-  return `${blocks.filter((block) => block !== "").join("\n\n")}\n`;
+/** What `renderText` joins, made one by one: the tables of ten thousand cells are not needed at the same time. */
+export function textParts(blocks: Iterable<Block>): Generator<string> {
+  return partsOf(blocks, textOf);
+}
+
+/** What `renderMarkdown` joins. */
+export function markdownParts(blocks: Iterable<Block>): Generator<string> {
+  return partsOf(blocks, markdownOf);
+}
+
+/** Each ends with a newline, and all but the first begin with one. */
+function* partsOf(
+  blocks: Iterable<Block>,
+  render: (block: Block) => string,
+): Generator<string> {
+  let isFirst = true;
+  for (const block of blocks) {
+    const text = render(block);
+    if (text === "") continue;
+    yield `${isFirst ? "" : "\n"}${text}\n`;
+    isFirst = false;
+  }
+  if (isFirst) yield "\n";
 }
 
 function textOf(block: Block): string {

@@ -1,7 +1,7 @@
 /** One function per kind of output, for every value of `--format`. */
 import type { Plan } from "../plan/plan.ts";
-import { planCsv, resultsCsv } from "./csv.ts";
-import { renderMarkdown, renderText } from "./document.ts";
+import { planCsv, resultsCsvLines } from "./csv.ts";
+import { markdownParts, renderMarkdown, renderText, textParts } from "./document.ts";
 import { planDocument } from "./plan_view.ts";
 import type { ReportedResults } from "./results_shape.ts";
 import { resultsDocument, resultsFileDocument } from "./results_view.ts";
@@ -30,17 +30,25 @@ export function renderPlan(plan: Plan, format: OutputFormat): string {
 
 /** The results of a run; `jsonl` and `csv` have one line per cell. Ends with a newline. */
 export function renderResults(results: ReportedResults, format: OutputFormat): string {
+  return [...resultsParts(results, format)].join("");
+}
+
+/** What `renderResults` joins, made one by one: a run of ten thousand cells has megabytes of it. */
+export function* resultsParts(
+  results: ReportedResults,
+  format: OutputFormat,
+): Generator<string> {
   switch (format) {
     case "table":
-      return renderText(resultsDocument(results));
+      return yield* textParts(resultsDocument(results));
     case "markdown":
-      return renderMarkdown(resultsFileDocument(results));
+      return yield* markdownParts(resultsFileDocument(results));
     case "csv":
-      return resultsCsv(results.cells);
+      return yield* resultsCsvLines(results.cells);
     case "json":
-      return renderJson(results);
+      return yield renderJson(results);
     case "jsonl":
-      return renderJsonLines(results.cells);
+      for (const cell of results.cells) yield renderJsonLines([cell]);
   }
 }
 

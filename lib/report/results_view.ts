@@ -64,44 +64,39 @@ const QUANTITIES: readonly Quantity[] = [
 ];
 
 /** The tables and the closing lines, as `run` and `report` print them. */
-export function resultsDocument(results: ReportedResults): Block[] {
-  return [
-    { kind: "title", text: `Results of ${results.pipeline.name} (${results.pipeline.path})` },
-    { kind: "facts", facts: headerFacts(results, results.cells) },
-    ...QUANTITIES.flatMap((quantity) => quantityBlocks(results, quantity)),
-    ...closingBlocks(results),
-  ];
+export function* resultsDocument(results: ReportedResults): Generator<Block> {
+  yield { kind: "title", text: `Results of ${results.pipeline.name} (${results.pipeline.path})` };
+  yield { kind: "facts", facts: headerFacts(results, results.cells) };
+  for (const quantity of QUANTITIES) yield* quantityBlocks(results, quantity);
+  yield* closingBlocks(results);
 }
 
 /** As `resultsDocument`, with the versions that ran: the file `results.md`. */
-export function resultsFileDocument(results: ReportedResults): Block[] {
-  const versions = new Set(
-    results.cells.flatMap((cell) =>
-      Object.entries(cell.measurement?.versions ?? {}).map(([name, version]) =>
-        `${name} ${version}`
-      )
-    ),
-  );
+export function* resultsFileDocument(results: ReportedResults): Generator<Block> {
+  const versions = new Set<string>();
+  for (const { measurement } of results.cells) {
+    for (const [name, version] of Object.entries(measurement?.versions ?? {})) {
+      versions.add(`${name} ${version}`);
+    }
+  }
   const items = [...versions].sort().map((text): ListItem => ({ text }));
-  return [
-    ...resultsDocument(results),
-    ...(items.length === 0 ? [] : [
-      { kind: "heading", text: "Versions that ran" } as const,
-      { kind: "list", items } as const,
-    ]),
-    { kind: "heading", text: "How to read the tables" },
-    {
-      kind: "list",
-      items: [
-        "ms per token is the wall time of one generate divided by batch size, new tokens and streams; with ds-zero every rank is a stream of its own.",
-        "It is that of the median of the timed generates; where they differ by more than 5% of it, min-max is that of the fastest and of the slowest.",
-        "Start to ready to generate begins with the launch and contains the imports.",
-        "Peak memory is sampled over loading and generating; on a GPU it contains the CUDA context, on a cpu device it is VmData.",
-        "oom: the cell ran out of memory; below it stands whether that was predicted, with the predicted need in brackets.",
-        "skipped: the cell was not tried, because of its prediction; an empty place is not in the grid.",
-      ].map((text) => ({ text })),
-    },
-  ];
+  yield* resultsDocument(results);
+  if (items.length > 0) {
+    yield { kind: "heading", text: "Versions that ran" };
+    yield { kind: "list", items };
+  }
+  yield { kind: "heading", text: "How to read the tables" };
+  yield {
+    kind: "list",
+    items: [
+      "ms per token is the wall time of one generate divided by batch size, new tokens and streams; with ds-zero every rank is a stream of its own.",
+      "It is that of the median of the timed generates; where they differ by more than 5% of it, min-max is that of the fastest and of the slowest.",
+      "Start to ready to generate begins with the launch and contains the imports.",
+      "Peak memory is sampled over loading and generating; on a GPU it contains the CUDA context, on a cpu device it is VmData.",
+      "oom: the cell ran out of memory; below it stands whether that was predicted, with the predicted need in brackets.",
+      "skipped: the cell was not tried, because of its prediction; an empty place is not in the grid.",
+    ].map((text) => ({ text })),
+  };
 }
 
 function formatted(
@@ -111,14 +106,12 @@ function formatted(
   return value === undefined ? undefined : format(value);
 }
 
-function quantityBlocks(results: ReportedResults, quantity: Quantity): Block[] {
-  return pivotCells(results.cells).flatMap((pivot): Block[] => {
+function* quantityBlocks(results: ReportedResults, quantity: Quantity): Generator<Block> {
+  for (const pivot of pivotCells(results.cells)) {
     const workload = pivot.workload === "" ? "" : ` (${pivot.workload})`;
-    return [
-      { kind: "heading", text: `${quantity.title}${workload}` },
-      { kind: "table", table: pivotTable(pivot, (row) => quantityLines(row, quantity)) },
-    ];
-  });
+    yield { kind: "heading", text: `${quantity.title}${workload}` };
+    yield { kind: "table", table: pivotTable(pivot, (row) => quantityLines(row, quantity)) };
+  }
 }
 
 function quantityLines(

@@ -1,4 +1,5 @@
 /** Which cells a run has to run, which it takes over from an earlier one, and why. */
+import { withReason } from "../plan/compact_cells.ts";
 import type { Plan, PlanCell } from "../plan/plan.ts";
 import type { PredictedOom } from "../plan/selection.ts";
 import { selectCells } from "../plan/selection.ts";
@@ -24,7 +25,7 @@ export interface EarlierRun {
 
 /** What is to become of a cell. */
 export interface Decision {
-  /** The cell of the plan. */
+  /** The cell of the plan, with the reason below. */
   readonly cell: PlanCell;
   /** Whether it is launched, taken over from an older run, or left out. */
   readonly action: "run" | "reuse" | "skip";
@@ -53,19 +54,23 @@ export function decideCells(
     readonly rerun?: Rerun;
   },
 ): Decision[] {
-  const { plan: chosen, selected } = selectCells(plan, policy);
-  const launched = new Set([...selected.values()].flat().map(({ id }) => id));
+  const { cells, launched } = selectCells(plan, policy);
   const runs = earlier.map((run): KnownRun => ({
     run,
     hostChange: run.state.run === null ? null : hostChange(run.state.run.host, host),
     byKey: new Map([...run.state.cells.values()].map((history) => [history.key, history])),
   }));
   const plans = new Map<EarlierRun, Plan | null>();
-  return chosen.cells.map((cell) => {
+  return cells.map((cell) => {
+    const decision = decide(cell);
+    return { ...decision, cell: withReason(cell, decision.reason) };
+  });
+
+  function decide(cell: PlanCell): Decision {
     if (!launched.has(cell.id)) return { cell, action: "skip", reason: cell.reason };
     if (isNamed(cell, rerun)) return toRun(cell, "forced");
     return takeOver(cell, runs, rerun) ?? toRun(cell, whyNot(cell, plan, runs, plans));
-  });
+  }
 }
 
 interface KnownRun {

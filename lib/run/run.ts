@@ -10,6 +10,7 @@ import type { Plan, PlanCell } from "../plan/plan.ts";
 import type { PredictedOom } from "../plan/selection.ts";
 import { VERSION } from "../version.ts";
 import { WORKERS_DIRECTORY } from "../workers/directory.ts";
+import { CellCompactor } from "../plan/compact_cells.ts";
 import { decideCells, type Decision, type Rerun } from "./decide.ts";
 import type { Limits } from "./conversation.ts";
 import { examine, type HostFacts, usableGpus, visibleGpus } from "./host.ts";
@@ -86,11 +87,16 @@ export async function run(
   surroundings: Surroundings = REAL,
 ): Promise<Outcome<Results>> {
   try {
-    return await runPlan(plan, options, surroundings);
+    return await runPlan(compactPlan(plan), options, surroundings);
   } catch (error) {
     if (error instanceof DiagnosticError) return { diagnostics: error.diagnostics };
     throw error;
   }
+}
+
+function compactPlan(plan: Plan): Plan {
+  const compactor = new CellCompactor();
+  return { ...plan, cells: plan.cells.map((cell) => compactor.compact(cell)) };
 }
 
 async function runPlan(
@@ -131,11 +137,7 @@ async function runPlan(
   );
   if (checkpoints.value === undefined) return { diagnostics: checkpoints.diagnostics };
 
-  const reasons = new Map(decisions.map(({ cell, reason }) => [cell.id, reason]));
-  const chosen: Plan = {
-    ...plan,
-    cells: plan.cells.map((cell) => ({ ...cell, reason: reasons.get(cell.id) ?? cell.reason })),
-  };
+  const chosen: Plan = { ...plan, cells: decisions.map(({ cell }) => cell) };
   const store = openStore(chosen, options);
   try {
     tell({ kind: "folder", folder: store.folder });
@@ -157,6 +159,7 @@ async function runPlan(
     const service: Service = {
       plan: chosen,
       cells: toRun,
+      cellIds: idsOf(toRun),
       total: toRun.length + store.size,
       checkpoints: checkpoints.value,
       host: {
@@ -179,7 +182,7 @@ async function runPlan(
     };
     const warnings = await serveSessions(service);
     const limits = options.findLimit ? await serveLimits(service, groups, earlier) : undefined;
-    const results = store.finish(chosen, idsOf(toRun), {
+    const results = store.finish(chosen, service.cellIds, {
       ...runFacts,
       endedAt: new Date().toISOString(),
       interrupted: options.signal?.aborted ?? false,

@@ -22,6 +22,7 @@ import {
 } from "./journal_records.ts";
 import { writeJsonWhole } from "./json_file.ts";
 import type { CellOutcome } from "./outcome.ts";
+import { Outcomes } from "./outcomes.ts";
 import {
   assembleResults,
   type RecordedOutcome,
@@ -50,7 +51,7 @@ export class RunStore {
   readonly conditions: SessionConditions[];
   readonly #lock: RunLock;
   readonly #journal: Journal;
-  readonly #outcomes = new Map<string, RecordedOutcome>();
+  readonly #outcomes = new Outcomes();
   readonly #deaths = new Map<string, number>();
   readonly #attempts = new Map<string, number>();
   #writtenMs = -Infinity;
@@ -155,10 +156,10 @@ export class RunStore {
   }
 
   /** Writes the results so far, when that costs little beside the cells. `toRun` has the ids of the cells to run. */
-  showResults(plan: Plan, toRun: ReadonlySet<string>, facts: RunFacts): void {
+  showResults(plan: Plan, toRun: ReadonlySet<string>, run: RunFacts): void {
     const begun = performance.now();
     if (begun - this.#writtenMs < this.#writingMs / WRITING_SHARE) return;
-    this.#write(() => writeResultsSoFar(plan, this.#outcomes, toRun, facts));
+    this.#write(() => writeResultsSoFar({ plan, outcomes: this.#outcomes, toRun, run }));
     this.#writtenMs = performance.now();
     this.#writingMs = this.#writtenMs - begun;
   }
@@ -167,12 +168,13 @@ export class RunStore {
   finish(
     plan: Plan,
     toRun: ReadonlySet<string>,
-    facts: RunFacts,
+    run: RunFacts,
     more: Pick<Results, "limits"> = {},
   ): Results {
-    const results = { ...assembleResults(plan, this.#outcomes, toRun, facts), ...more };
-    this.#write(() => writeResults(results));
-    this.append({ record: "ended", time: now(), interrupted: facts.interrupted });
+    const parts = { plan, outcomes: this.#outcomes, toRun, run, ...more };
+    const results = assembleResults(parts);
+    this.#write(() => writeResults(parts, results));
+    this.append({ record: "ended", time: now(), interrupted: run.interrupted });
     return results;
   }
 

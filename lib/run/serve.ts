@@ -17,6 +17,8 @@ export interface Service {
   readonly plan: Plan;
   /** The cells to run. */
   readonly cells: readonly PlanCell[];
+  /** Their ids. */
+  readonly cellIds: ReadonlySet<string>;
   /** Cells that the run is to have an outcome of, those that it took over included. */
   readonly total: number;
   /** Folder of the random weights by dtype. */
@@ -59,10 +61,9 @@ export async function serveQueue(
   },
 ): Promise<Diagnostic[]> {
   const { plan, store, options } = service;
-  const toRun = new Set(service.cells.map(({ id }) => id));
   function settle(cell: PlanCell, outcome: CellOutcome, logPath: string | null): void {
     store.note(cell, recorded(outcome, logPath));
-    store.showResults(plan, toRun, service.facts);
+    store.showResults(plan, service.cellIds, service.facts);
     options.onProgress?.({ kind: "outcome", cell, outcome, done: store.size, total });
   }
   options.onProgress?.({ kind: "session", session, cells });

@@ -24,6 +24,7 @@ export async function say(...argv: readonly string[]): Promise<Said> {
       },
       color: { stdout: colored, stderr: colored },
       isLive: false,
+      isQuiet: quiet,
       columns: 100,
     };
   }

@@ -69,6 +69,7 @@ Deno.test("a failure that nobody foresaw is a bug: 101, what to report, no stack
       talk: (text) => void (said += `${text}\n`),
       color: { stdout: false, stderr: false },
       isLive: false,
+      isQuiet: false,
       columns: 80,
     }));
   }
