@@ -55,7 +55,8 @@ export function bloomAttention(torch: Torch, { layer, shape, pass }: AttentionCa
     });
   }
 
-  const kind = query === 1 ? "bytes" : "attention";
+  const isSlow = query > 1 || behaviours.has("single-queries-are-slow-in-any-layout");
+  const kind = isSlow ? "attention" : "bytes";
   const read = localBytes + cacheBytes;
   const weights = torch.bmm("attention_scores", scoresBytes, read, flops, kind);
   const [mask, ...named] = maskOf(torch, pass);
