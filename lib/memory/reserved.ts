@@ -2,6 +2,10 @@
  * Reserved memory: every allocation of a generation, with each of its decode steps, through the caching allocators of
  * the devices. A program is turned into one list of integers per device and pass, and replayed for any batch.
  *
+ * A cell generates more than once, and nothing is returned to the driver in between: the second generation finds the
+ * segments of the first, and what does not fit between them needs new ones. With expandable segments what the first
+ * leaves is one block again, so that the second does as the first did.
+ *
  * Devices are replayed one after the other, each to its end or to the request that fails: a device that runs out of
  * memory does not cut short what is told of the others.
  */
@@ -9,6 +13,7 @@ import { MAX_AGE, type Program } from "../trace/program.ts";
 import { evaluateSizes } from "../trace/sizes.ts";
 import { CELL_PHASES, type Phase } from "../trace/trace.ts";
 import { CachingAllocator } from "./allocator/allocator.ts";
+import { NONE } from "./allocator/blocks.ts";
 import type { DevicePass } from "./device_passes.ts";
 import {
   allPasses,
@@ -16,6 +21,7 @@ import {
   devicePrograms,
   sameDevicePrograms,
 } from "./device_program.ts";
+import { firstOfGeneration, type Leftover, leftoversOf } from "./leftovers.ts";
 import { findPeriod, type Period } from "./period.ts";
 import { playEvents } from "./play.ts";
 import { canGoRound, playPeriod } from "./cycles.ts";
@@ -71,6 +77,8 @@ export const LAGGING_STEPS = 6;
 export class DeviceReplay {
   readonly program: DeviceProgram;
   readonly #periods: ReadonlyMap<DevicePass, Period | undefined>;
+  /** What is dropped before the generation is played again; undefined where it is not. */
+  readonly #leftovers: readonly Leftover[] | undefined;
   readonly #known = new Map<string, Reserved>();
   /** Of replays with fixed segments that were served without returning anything, by batch. */
   readonly #unhindered = new Map<number, Reserved>();
@@ -78,6 +86,7 @@ export class DeviceReplay {
   constructor(program: DeviceProgram) {
     this.program = program;
     this.#periods = new Map(allPasses(program).map((pass) => [pass, findPeriod(pass)]));
+    this.#leftovers = leftoversOf(program);
   }
 
   /** By device; devices whose allocators are asked for the same share one, those of other programs too. */
@@ -150,10 +159,8 @@ export class DeviceReplay {
         units[i] = bytes > 0 ? roundedUnits(bytes) : 0;
       }
       // Of a repeated pass only the last few iterations are referred to.
-      const isRing = blocks.length > 0 && pass.events.length > 0 && step > firstRepeated;
-      const own = isRing && blocks.length > MAX_AGE
-        ? reused(blocks, pass.sizeOf.length)
-        : new Int32Array(pass.sizeOf.length);
+      const isRing = pass.events.length > 0 && step > firstRepeated + MAX_AGE;
+      const own = isRing ? reused(blocks, pass.sizeOf.length) : new Int32Array(pass.sizeOf.length);
       blocks.push(own);
       const playing = { pass, allocator, units, own, columns: blocks };
       // Every step ends with the host waiting for its token, and with it for all streams.
@@ -178,11 +185,30 @@ export class DeviceReplay {
       return false;
     }
 
-    const goesOn = passes.every((pass) => play(pass, pass.step));
-    if (goesOn && repeated !== undefined) {
-      for (let step = firstRepeated; step <= decodeSteps; step++) {
-        if (!play(repeated, step)) break;
+    function playFrom(first: number): boolean {
+      for (let i = first; i < passes.length; i++) {
+        const pass = passes[i] as DevicePass;
+        if (!play(pass, pass.step)) return false;
       }
+      for (let step = firstRepeated; repeated !== undefined && step <= decodeSteps; step++) {
+        if (!play(repeated, step)) return false;
+      }
+      return true;
+    }
+
+    const isServed = playFrom(0);
+    const leftovers = allocator.isExpandable ? undefined : this.#leftovers;
+    if (isServed && leftovers !== undefined) {
+      for (const { pass, isRepeated, index } of leftovers) {
+        const column = blocks[isRepeated ? blocks.length - pass : pass] as Int32Array;
+        const block = column[index] as number;
+        if (block !== NONE) allocator.free(block);
+      }
+      const first = firstOfGeneration(this.program);
+      blocks.length = first;
+      // The generation that is timed is the later one.
+      returnedBytes.prefill = returnedBytes.decode = 0;
+      playFrom(first);
     }
     const { peakAllocatedBytes, peakReservedBytes, retries } = allocator;
     return {

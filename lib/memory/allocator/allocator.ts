@@ -56,6 +56,10 @@ export class CachingAllocator {
     }
   }
 
+  get isExpandable(): boolean {
+    return this.#expandable !== undefined;
+  }
+
   get allocatedBytes(): number {
     return this.allocatedUnits * UNIT_BYTES;
   }
