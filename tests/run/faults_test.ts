@@ -70,6 +70,14 @@ Deno.test("a rank that stops while the others go on is found by its missing hear
   assert.match(ran.outcomes.get("silent/1")?.message ?? "", /rank 1 gave no sign of life for 1 s/);
 });
 
+Deno.test("a rank that dies between the end of the others and its own takes the cell with it, once", async () => {
+  const limits = { silenceSeconds: 1 };
+  const ran = await inject(["ok/0", "between/1", "ok/2"], { worldSize: 2, limits });
+  assert.deepEqual(statuses(ran), { "ok/0": "ok", "between/1": "timeout", "ok/2": "ok" });
+  assert.match(ran.outcomes.get("between/1")?.message ?? "", /rank 1 gave no sign of life/);
+  assert.equal(ran.outcomes.get("between/1")?.measurement?.time ?? null, null);
+});
+
 Deno.test("garbage on stdout and among the events is no harm", async () => {
   const ran = await inject(["garbage/1", "ok/2"]);
   assert.deepEqual(statuses(ran), { "garbage/1": "ok", "ok/2": "ok" });
