@@ -15,6 +15,7 @@ import { NONE } from "./allocator/blocks.ts";
 import { SMALL_UNITS } from "./allocator/rules.ts";
 import { MAX_STREAMS, type Period } from "./period.ts";
 import { freedBlock, playEvents, type Playing } from "./play.ts";
+import { playRange, serve } from "./serve.ts";
 
 /** Two of each stream. */
 const MAX_POOLS = 2 * MAX_STREAMS;
@@ -22,20 +23,22 @@ const MAX_POOLS = 2 * MAX_STREAMS;
 const NO_POOL = MAX_POOLS;
 /** Layers after which pools may stand as before. */
 const MAX_CYCLE = 16;
+/** With fewer layers the looking costs more than it spares. */
+const MIN_LAYERS = 16;
+
+/** Whether leaving layers out spares anything. */
+export function isWorthLooking({ count }: Period): boolean {
+  return count >= MIN_LAYERS;
+}
 
 /** @returns Whether all requests of the pass were served. */
 export function playPeriod(playing: Playing, period: Period): boolean {
   const { start, length, count } = period;
-  if (!playEvents(playing, 0, start)) return false;
+  if (!playRange(playing, 0, start)) return false;
   const layers = new Layers(playing, period);
   for (let layer = 0; layer < count; layer++) if (!layers.play(layer)) return false;
   layers.makeUp(count, 0);
-  return playEvents(playing, start + count * length, playing.pass.events.length);
-}
-
-/** Whether the shortcut is exact: cached blocks must not age. */
-export function canGoRound({ garbageThreshold }: Playing["allocator"]): boolean {
-  return garbageThreshold === 0;
+  return playRange(playing, start + count * length, playing.pass.events.length);
 }
 
 class Layers {
@@ -197,44 +200,39 @@ class Layers {
   #playRest(layer: number, { last, length: count, rest, sums, peaks }: Round): boolean {
     const { pass: { events, sizeOf, streamOf }, units, own, allocator } = this.#playing;
     const { start, length } = this.#period;
-    const { blocks } = allocator;
     const at = start + layer * length;
-    let gap = (layer - last - 1) % count * (rest.length + 1);
-    for (let j = 0; j < rest.length; j++, gap++) {
-      allocator.noteAllocated(sums[gap] as number, peaks[gap] as number);
-      const i = rest[j] as number;
-      const event = events[at + i] as number;
-      if ((event & KIND_MASK) === ALLOCATE) {
-        const index = event >> KIND_BITS;
-        const size = units[sizeOf[index] as number] as number;
-        if (size === 0) {
-          own[index] = NONE;
-          continue;
-        }
-        const stream = streamOf[index] as number;
-        const pool = allocator.pool(2 * stream + (size <= SMALL_UNITS ? 0 : 1));
-        const cached = allocator.find(pool, size);
-        if (cached !== NONE) {
-          own[index] = allocator.take(pool, cached, size);
-          continue;
-        }
-        if (!allocator.canGrow(size)) {
-          this.makeUp(layer, i);
-          return playEvents(this.#playing, at + i, at + length);
-        }
-        own[index] = allocator.mallocUnits(size, stream);
-        continue;
-      }
-      const block = freedBlock(this.#playing, event);
-      if (block === NONE) continue;
-      if (this.#isLasting[blocks.pool[block] as number] === 0) {
-        this.makeUp(layer, i);
-        return playEvents(this.#playing, at + i, at + length);
-      }
-      allocator.free(block);
+    if (this.#freesElsewhere(at)) {
+      this.makeUp(layer, 0);
+      return playRange(this.#playing, at, at + length);
     }
-    allocator.noteAllocated(sums[gap] as number, peaks[gap] as number);
-    return true;
+    const from = (layer - last - 1) % count * (rest.length + 1);
+    const gaps = { sums, peaks, from };
+    for (let i = 0;; i++) {
+      i = serve(this.#playing, at, rest, i, gaps);
+      if (i === rest.length) return true;
+      const place = rest[i] as number;
+      const index = (events[at + place] as number) >> KIND_BITS;
+      const size = units[sizeOf[index] as number] as number;
+      const stream = streamOf[index] as number;
+      const pool = allocator.pool(2 * stream + (size <= SMALL_UNITS ? 0 : 1));
+      if (allocator.find(pool, size) === NONE && !allocator.canGrow(size)) {
+        this.makeUp(layer, place);
+        return playRange(this.#playing, at + place, at + length);
+      }
+      own[index] = allocator.mallocUnits(size, stream);
+    }
+  }
+
+  /** Whether a lasting tensor is freed that is in a pool which goes round. */
+  #freesElsewhere(at: number): boolean {
+    const { pass: { events }, allocator: { blocks } } = this.#playing;
+    for (const i of this.#period.lasting) {
+      const event = events[at + i] as number;
+      if ((event & KIND_MASK) === ALLOCATE) continue;
+      const block = freedBlock(this.#playing, event);
+      if (block !== NONE && this.#isLasting[blocks.pool[block] as number] === 0) return true;
+    }
+    return false;
   }
 
   /** Replays the first events of a layer in the pools that go round. */

@@ -24,7 +24,8 @@ import {
 import { firstOfGeneration, type Leftover, leftoversOf } from "./leftovers.ts";
 import { findPeriod, type Period } from "./period.ts";
 import { playEvents } from "./play.ts";
-import { canGoRound, playPeriod } from "./cycles.ts";
+import { isWorthLooking, playPeriod } from "./cycles.ts";
+import { canServe, playRange } from "./serve.ts";
 import { type AllocatorOptions, roundedUnits, UNIT_BYTES } from "./allocator/rules.ts";
 
 /** What a device's allocator says of a generation. */
@@ -169,8 +170,10 @@ export class DeviceReplay {
       allocator.pending.lag = lags ? LAG : 0;
       const period = lags ? undefined : periods.get(pass);
       const before = allocator.returnedUnits;
-      const isServed = plainly || period === undefined || !canGoRound(allocator)
+      const isServed = plainly || !canServe(allocator)
         ? playEvents(playing, 0, pass.events.length)
+        : period === undefined || !isWorthLooking(period)
+        ? playRange(playing, 0, pass.events.length)
         : playPeriod(playing, period);
       if (pass.phase === "prefill" || pass.phase === "decode") {
         returnedBytes[pass.phase] += (allocator.returnedUnits - before) * UNIT_BYTES;

@@ -35,15 +35,25 @@ export class Blocks {
 
   /** A row for a block without neighbours. */
   add(address: number, size: number, pool: number, state: number): number {
-    let block = this.#unused;
-    if (block === NONE) block = this.#newRow();
-    else this.#unused = this.next[block] as number;
+    let block = this.spareRow();
+    if (block === NONE) {
+      this.#grow();
+      block = this.spareRow();
+    }
     this.address[block] = address;
     this.size[block] = size;
     this.prev[block] = NONE;
     this.next[block] = NONE;
     this.pool[block] = pool;
     this.state[block] = state;
+    return block;
+  }
+
+  /** Takes a row that no block has; `NONE` where the columns must grow first. */
+  spareRow(): number {
+    const block = this.#unused;
+    if (block !== NONE) this.#unused = this.next[block] as number;
+    else return this.#rows === this.size.length ? NONE : this.#rows++;
     return block;
   }
 
@@ -92,11 +102,6 @@ export class Blocks {
   clear(): void {
     this.#rows = 0;
     this.#unused = NONE;
-  }
-
-  #newRow(): number {
-    if (this.#rows === this.size.length) this.#grow();
-    return this.#rows++;
   }
 
   #grow(): void {

@@ -65,5 +65,5 @@ function assertOrdered(
     }
     block = after;
   }
-  assert.equal(count, free.length);
+  assert.equal(count, free.all().length);
 }
