@@ -6,7 +6,8 @@
 import { ALLOCATE, FREE_OWN, KIND_BITS, KIND_MASK } from "../trace/recording.ts";
 import type { CachingAllocator } from "./allocator/allocator.ts";
 import { ALLOCATED, FREE, NONE, UNMAPPED } from "./allocator/blocks.ts";
-import { classOf, type FreeList, lowestBit, STEP_BITS, STEPS } from "./allocator/free_list.ts";
+import { classOf, type FreeList, STEP_BITS, STEPS } from "./allocator/free_list.ts";
+import type { Pool } from "./allocator/pool.ts";
 import { MAX_UNITS, SMALL_UNITS } from "./allocator/rules.ts";
 import { playEvents, type Playing } from "./play.ts";
 
@@ -17,6 +18,8 @@ export interface Gaps {
   /** Place of the gap before the first event. */
   readonly from: number;
 }
+
+const NO_GAPS: Gaps = { sums: new Int32Array(0), peaks: new Int32Array(0), from: 0 };
 
 /** Whether the loop knows all that an allocator would do: blocks that age, limits of splitting and lent blocks are left to it. */
 export function canServe({ garbageThreshold, maxSplitUnits, pending }: CachingAllocator): boolean {
@@ -42,35 +45,44 @@ function placesUpTo(count: number): Int32Array {
 }
 
 /**
- * Plays events from one on, up to the first that the cached blocks do not serve.
+ * Plays events from one on, up to the first that the cached blocks do not serve. Nothing is called in the loop: a call
+ * would cost as much as an event.
  *
  * @param at Place of the first event of the stretch in the pass.
  * @param places Those of its events that are played, from `at` on.
- * @param first Index of the event to begin with, among these.
+ * @param begin Index of the event to begin with, among these.
  * @returns Index of the event that was not played; the number of places when there is none.
  */
 export function serve(
   { pass, units, own, columns, allocator }: Playing,
   at: number,
   places: Int32Array,
-  first: number,
+  begin: number,
   gaps?: Gaps,
 ): number {
   const { events, sizeOf, streamOf, earlier } = pass;
   const { blocks, pools } = allocator;
   const { size, address, prev, next, pool, state, prevFree, nextFree } = blocks;
+  const { sums, peaks, from } = gaps ?? NO_GAPS;
+  const hasGaps = gaps !== undefined;
+  const lastColumn = columns.length - 1;
+  let { unused, rows } = blocks;
   let allocated = allocator.allocatedUnits;
   let peak = allocator.peakAllocatedUnits;
-  let i = first;
+  let i = begin;
   for (; i < places.length; i++) {
-    if (gaps !== undefined) {
-      const fullest = allocated + (gaps.peaks[gaps.from + i] as number);
+    if (hasGaps) {
+      const fullest = allocated + (peaks[from + i] as number);
       if (fullest > peak) peak = fullest;
-      allocated += gaps.sums[gaps.from + i] as number;
+      allocated += sums[from + i] as number;
     }
     const event = events[at + (places[i] as number)] as number;
     const index = event >> KIND_BITS;
-    if ((event & KIND_MASK) === ALLOCATE) {
+    const kind = event & KIND_MASK;
+    // The cached block that is new, or has another size.
+    let changed: number;
+    let list: FreeList;
+    if (kind === ALLOCATE) {
       const wanted = units[sizeOf[index] as number] as number;
       if (wanted === 0) {
         own[index] = NONE;
@@ -79,136 +91,146 @@ export function serve(
       const itsPool = 2 * (streamOf[index] as number) + (wanted <= SMALL_UNITS ? 0 : 1);
       const owner = pools[itsPool];
       if (owner === undefined) break;
-      const list = owner.free;
-      const wantedClass = classOf(wanted);
-      let cached = list.first[wantedClass] as number;
+      list = owner.free;
+      const { first, steps } = list;
+      // The best fit: of the class of the request, or the first of a later class.
+      let itsClass = classOf(wanted);
+      let cached = first[itsClass] as number;
       while (cached !== NONE && (size[cached] as number) < wanted) {
         cached = nextFree[cached] as number;
       }
-      if (cached === NONE) cached = list.firstAfter(wantedClass);
-      if (cached === NONE) break;
-      const after = next[cached] as number;
-      // Blocks that could grow are chosen otherwise.
-      if (after !== NONE && state[after] === UNMAPPED) break;
-      const whole = size[cached] as number;
-      const rest = whole - wanted;
-      const before = classOf(whole);
-      if (rest < owner.splitFrom) {
-        unlink(list, prevFree, nextFree, cached, before);
+      if (cached === NONE) {
+        let power = itsClass >> STEP_BITS;
+        let bits = (steps[power] as number) & -2 << (itsClass & STEPS - 1);
+        if (bits === 0) {
+          const powers = list.powers & -2 << power;
+          if (powers === 0) break;
+          power = 31 - Math.clz32(powers & -powers);
+          bits = steps[power] as number;
+        }
+        itsClass = power << STEP_BITS | 31 - Math.clz32(bits & -bits);
+        cached = first[itsClass] as number;
+      }
+      const beyond = next[cached] as number;
+      // A block that could grow is not always the best.
+      if (beyond !== NONE && state[beyond] === UNMAPPED) break;
+      const rest = (size[cached] as number) - wanted;
+      const isSplit = rest >= owner.splitFrom;
+      if (isSplit && unused === NONE && rows === size.length) break;
+      const left = prevFree[cached] as number;
+      const right = nextFree[cached] as number;
+      if (right !== NONE) prevFree[right] = left;
+      if (left !== NONE) nextFree[left] = right;
+      else {
+        first[itsClass] = right;
+        if (right === NONE) {
+          const power = itsClass >> STEP_BITS;
+          const bits = (steps[power] as number) & ~(1 << (itsClass & STEPS - 1));
+          steps[power] = bits;
+          if (bits === 0) list.powers &= ~(1 << power);
+        }
+      }
+      if (!isSplit) {
         state[cached] = ALLOCATED;
         own[index] = cached;
-        allocated += whole;
-      } else {
-        const front = blocks.spareRow();
-        if (front === NONE) break;
-        const start = address[cached] as number;
-        const neighbour = prev[cached] as number;
-        size[front] = wanted;
-        address[front] = start;
-        prev[front] = neighbour;
-        next[front] = cached;
-        pool[front] = itsPool;
-        state[front] = ALLOCATED;
-        if (neighbour !== NONE) next[neighbour] = front;
-        prev[cached] = front;
-        address[cached] = start + wanted;
-        size[cached] = rest;
-        const now = classOf(rest);
-        unlink(list, prevFree, nextFree, cached, before);
-        link(list, size, address, prevFree, nextFree, cached, now);
-        own[index] = front;
-        allocated += wanted;
+        allocated += wanted + rest;
+        if (allocated > peak) peak = allocated;
+        continue;
       }
+      let front = unused;
+      if (front === NONE) front = rows++;
+      else unused = next[front] as number;
+      const start = address[cached] as number;
+      const neighbour = prev[cached] as number;
+      size[front] = wanted;
+      address[front] = start;
+      prev[front] = neighbour;
+      next[front] = cached;
+      pool[front] = itsPool;
+      state[front] = ALLOCATED;
+      if (neighbour !== NONE) next[neighbour] = front;
+      prev[cached] = front;
+      address[cached] = start + wanted;
+      size[cached] = rest;
+      own[index] = front;
+      allocated += wanted;
       if (allocated > peak) peak = allocated;
-      continue;
+      changed = cached;
+    } else {
+      changed = kind === FREE_OWN
+        ? own[index] as number
+        : (columns[lastColumn - (earlier[2 * index] as number)] as Int32Array)[
+          earlier[2 * index + 1] as number
+        ] as number;
+      if (changed === NONE) continue;
+      if (state[changed] !== ALLOCATED) throw new Error(`Cannot free ${changed}: not allocated`);
+      list = (pools[pool[changed] as number] as Pool).free;
+      const { first, steps } = list;
+      let freed = size[changed] as number;
+      allocated -= freed;
+      state[changed] = FREE;
+      // One with its free neighbours: first the one after it, then the one before.
+      for (let side = 0; side < 2; side++) {
+        const neighbour = (side === 0 ? next[changed] : prev[changed]) as number;
+        if (neighbour === NONE || state[neighbour] !== FREE) continue;
+        const its = size[neighbour] as number;
+        const itsClass = classOf(its);
+        const left = prevFree[neighbour] as number;
+        const right = nextFree[neighbour] as number;
+        if (right !== NONE) prevFree[right] = left;
+        if (left !== NONE) nextFree[left] = right;
+        else {
+          first[itsClass] = right;
+          if (right === NONE) {
+            const power = itsClass >> STEP_BITS;
+            const bits = (steps[power] as number) & ~(1 << (itsClass & STEPS - 1));
+            steps[power] = bits;
+            if (bits === 0) list.powers &= ~(1 << power);
+          }
+        }
+        freed += its;
+        const lower = side === 0 ? changed : neighbour;
+        const upper = side === 0 ? neighbour : changed;
+        const beyond = next[upper] as number;
+        next[lower] = beyond;
+        if (beyond !== NONE) prev[beyond] = lower;
+        next[upper] = unused;
+        unused = upper;
+        changed = lower;
+      }
+      size[changed] = freed;
     }
-    let block: number;
-    if ((event & KIND_MASK) === FREE_OWN) block = own[index] as number;
-    else {
-      const column = columns[columns.length - 1 - (earlier[2 * index] as number)] as Int32Array;
-      block = column[earlier[2 * index + 1] as number] as number;
+    // Its place in its class.
+    const its = size[changed] as number;
+    const itsClass = classOf(its);
+    let left = NONE;
+    let right = list.first[itsClass] as number;
+    if (right === NONE) {
+      const power = itsClass >> STEP_BITS;
+      list.steps[power] = (list.steps[power] as number) | 1 << (itsClass & STEPS - 1);
+      list.powers |= 1 << power;
     }
-    if (block === NONE) continue;
-    if (state[block] !== ALLOCATED) throw new Error(`Cannot free block ${block}: not allocated`);
-    const list = (pools[pool[block] as number] as CachingAllocator["pools"][number]).free;
-    let freed = size[block] as number;
-    allocated -= freed;
-    const before = prev[block] as number;
-    let after = next[block] as number;
-    if (after !== NONE && state[after] === FREE) {
-      const its = size[after] as number;
-      unlink(list, prevFree, nextFree, after, classOf(its));
-      freed += its;
-      const beyond = next[after] as number;
-      blocks.drop(after);
-      after = beyond;
-      next[block] = after;
-      if (after !== NONE) prev[after] = block;
+    while (right !== NONE) {
+      const other = size[right] as number;
+      if (other > its) break;
+      if (other === its && (address[right] as number) > (address[changed] as number)) break;
+      left = right;
+      right = nextFree[right] as number;
     }
-    if (before !== NONE && state[before] === FREE) {
-      const its = size[before] as number;
-      unlink(list, prevFree, nextFree, before, classOf(its));
-      freed += its;
-      next[before] = after;
-      if (after !== NONE) prev[after] = before;
-      blocks.drop(block);
-      block = before;
-    } else state[block] = FREE;
-    size[block] = freed;
-    link(list, size, address, prevFree, nextFree, block, classOf(freed));
+    nextFree[changed] = right;
+    prevFree[changed] = left;
+    if (right !== NONE) prevFree[right] = changed;
+    if (left === NONE) list.first[itsClass] = changed;
+    else nextFree[left] = changed;
   }
-  if (gaps !== undefined && i === places.length) {
-    const fullest = allocated + (gaps.peaks[gaps.from + i] as number);
+  if (hasGaps && i === places.length) {
+    const fullest = allocated + (peaks[from + i] as number);
     if (fullest > peak) peak = fullest;
-    allocated += gaps.sums[gaps.from + i] as number;
+    allocated += sums[from + i] as number;
   }
+  blocks.unused = unused;
+  blocks.rows = rows;
   allocator.allocatedUnits = allocated;
   allocator.peakAllocatedUnits = peak;
   return i;
-}
-
-function unlink(
-  list: FreeList,
-  prevFree: Int32Array,
-  nextFree: Int32Array,
-  block: number,
-  itsClass: number,
-): void {
-  const before = prevFree[block] as number;
-  const after = nextFree[block] as number;
-  if (after !== NONE) prevFree[after] = before;
-  if (before !== NONE) nextFree[before] = after;
-  else {
-    list.first[itsClass] = after;
-    if (after === NONE) list.emptied(itsClass);
-  }
-}
-
-function link(
-  list: FreeList,
-  size: Int32Array,
-  address: Float64Array,
-  prevFree: Int32Array,
-  nextFree: Int32Array,
-  block: number,
-  itsClass: number,
-): void {
-  let before = NONE;
-  let after = list.first[itsClass] as number;
-  if (after === NONE) list.filled(itsClass);
-  else {
-    const its = size[block] as number;
-    while (after !== NONE) {
-      const other = size[after] as number;
-      if (other > its) break;
-      if (other === its && (address[after] as number) > (address[block] as number)) break;
-      before = after;
-      after = nextFree[after] as number;
-    }
-  }
-  nextFree[block] = after;
-  prevFree[block] = before;
-  if (after !== NONE) prevFree[after] = block;
-  if (before === NONE) list.first[itsClass] = block;
-  else nextFree[before] = block;
 }

@@ -30,16 +30,15 @@ export class Blocks {
   nextFree = new Int32Array(1024);
   prevFree = new Int32Array(1024);
   /** The first row that is no longer used; `next` leads to the others. */
-  #unused = NONE;
-  #rows = 0;
+  unused = NONE;
+  /** Rows that were ever used. */
+  rows = 0;
 
   /** A row for a block without neighbours. */
   add(address: number, size: number, pool: number, state: number): number {
-    let block = this.spareRow();
-    if (block === NONE) {
-      this.#grow();
-      block = this.spareRow();
-    }
+    let block = this.unused;
+    if (block === NONE) block = this.#newRow();
+    else this.unused = this.next[block] as number;
     this.address[block] = address;
     this.size[block] = size;
     this.prev[block] = NONE;
@@ -49,18 +48,10 @@ export class Blocks {
     return block;
   }
 
-  /** Takes a row that no block has; `NONE` where the columns must grow first. */
-  spareRow(): number {
-    const block = this.#unused;
-    if (block !== NONE) this.#unused = this.next[block] as number;
-    else return this.#rows === this.size.length ? NONE : this.#rows++;
-    return block;
-  }
-
   /** Gives the row back. */
   drop(block: number): void {
-    this.next[block] = this.#unused;
-    this.#unused = block;
+    this.next[block] = this.unused;
+    this.unused = block;
   }
 
   /** Cuts the first `size` units off a block: they become the block that is returned, before the old one. */
@@ -100,8 +91,13 @@ export class Blocks {
 
   /** Forgets all rows. */
   clear(): void {
-    this.#rows = 0;
-    this.#unused = NONE;
+    this.rows = 0;
+    this.unused = NONE;
+  }
+
+  #newRow(): number {
+    if (this.rows === this.size.length) this.#grow();
+    return this.rows++;
   }
 
   #grow(): void {

@@ -29,14 +29,14 @@ export class FreeList {
     const itsClass = classOf(size);
     let at = this.first[itsClass] as number;
     while (at !== NONE && (sizes[at] as number) < size) at = nextFree[at] as number;
-    return at === NONE ? this.firstAfter(itsClass) : at;
+    return at === NONE ? this.#firstAfter(itsClass) : at;
   }
 
   /** The block that comes after one in the order of sizes, then of addresses; `NONE` after the last. */
   after(block: number): number {
     const { size, nextFree } = this.#blocks;
     const next = nextFree[block] as number;
-    return next === NONE ? this.firstAfter(classOf(size[block] as number)) : next;
+    return next === NONE ? this.#firstAfter(classOf(size[block] as number)) : next;
   }
 
   /** Adds a block with the size that it has in the columns. */
@@ -75,7 +75,7 @@ export class FreeList {
   }
 
   /** The first block of the classes after one. */
-  firstAfter(itsClass: number): number {
+  #firstAfter(itsClass: number): number {
     let power = itsClass >> STEP_BITS;
     let steps = (this.steps[power] as number) & -2 << (itsClass & STEPS - 1);
     if (steps === 0) {
@@ -100,7 +100,7 @@ export class FreeList {
     const { size, address, nextFree, prevFree } = this.#blocks;
     let before = NONE;
     let after = this.first[itsClass] as number;
-    if (after === NONE) this.filled(itsClass);
+    if (after === NONE) this.#filled(itsClass);
     while (after !== NONE && isBefore(size, address, after, block)) {
       before = after;
       after = nextFree[after] as number;
@@ -122,18 +122,18 @@ export class FreeList {
       return;
     }
     this.first[itsClass] = after;
-    if (after === NONE) this.emptied(itsClass);
+    if (after === NONE) this.#emptied(itsClass);
   }
 
   /** Notes that a class has blocks. */
-  filled(itsClass: number): void {
+  #filled(itsClass: number): void {
     const power = itsClass >> STEP_BITS;
     this.steps[power] = (this.steps[power] as number) | 1 << (itsClass & STEPS - 1);
     this.powers |= 1 << power;
   }
 
   /** Notes that a class has no blocks. */
-  emptied(itsClass: number): void {
+  #emptied(itsClass: number): void {
     const power = itsClass >> STEP_BITS;
     const steps = (this.steps[power] as number) & ~(1 << (itsClass & STEPS - 1));
     this.steps[power] = steps;
@@ -159,6 +159,6 @@ export function classOf(size: number): number {
   return (power - STEP_BITS + 1) << STEP_BITS | size >> (power - STEP_BITS) & STEPS - 1;
 }
 
-export function lowestBit(bits: number): number {
+function lowestBit(bits: number): number {
   return 31 - Math.clz32(bits & -bits);
 }
