@@ -35,6 +35,8 @@ export interface SpeedConstants {
   readonly replayedAttentionEfficiency: number;
   /** and where several share them. */
   readonly replayedGroupedAttentionEfficiency: number;
+  /** and where there is no kernel for attention, but one product reads the keys and another the values. */
+  readonly replayedUnfusedAttentionEfficiency: number;
   /** Host time of one eager kernel. */
   readonly launchSeconds: number;
   /** Host time of one collective beside that of its kernel: Python above the communication library. */

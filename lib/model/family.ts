@@ -17,6 +17,8 @@ export interface ModelShape {
   readonly vocabSize: number;
   /** Longest sequence that the position table holds; null where positions have no table. */
   readonly maxPositions: number | null;
+  /** Whether queries and keys are normalized head by head. @default false */
+  readonly normalizesHeads?: boolean;
   /** Tokens that a layer looks back, itself included; undefined where it looks back to the first. */
   readonly window?: number | undefined;
 }

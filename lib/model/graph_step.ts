@@ -53,6 +53,13 @@ export class GraphStep {
       const norm = row("norm", hiddenSize);
       const inputs = this.#projections().map((size) => row("query, key, value", size));
       if (layer === 0 && isCaptured) kept.push(...this.#workspaces());
+      if (this.#shape.normalizesHeads) {
+        const [query = -1, key = -1] = inputs;
+        const [queries = 0, keys = 0] = this.#projections();
+        const normed = [row("query", queries), row("key", keys)];
+        torch.free(query, key);
+        inputs.splice(0, 2, ...normed);
+      }
       if (!this.#attends()) torch.free(...this.#plainAttention(batch));
       const mixed = row("attention", this.#headElements());
       const middle = row("hidden", hiddenSize);
@@ -90,6 +97,10 @@ export class GraphStep {
     for (let layer = 0; layer < shape.layers; layer++) {
       rows("norm", 2 * hidden);
       for (const outputs of this.#projections()) product("query, key, value", hidden, outputs);
+      if (shape.normalizesHeads) {
+        rows("query norm", 2 * heads);
+        rows("key norm", 2 * narrow);
+      }
       this.#replayAttention(batch, past, heads, narrow);
       product("dense", heads, hidden);
       this.#execution.allReduce(torch.device, batch * hidden * elementBytes);
@@ -195,8 +206,9 @@ export class GraphStep {
   #replayAttention(batch: number, past: number, heads: number, narrow: number): void {
     const torch = this.#torch;
     const { elementBytes } = torch.runtime;
+    const kind = this.#attends() ? "attention" : "unfused";
     const replay = (name: string, bytes: number, flops = 0) =>
-      torch.replayed(name, bytes, flops, flops > 0 ? "attention" : "bytes");
+      torch.replayed(name, bytes, flops, flops > 0 ? kind : "bytes");
     if (this.#attends()) {
       const read = 2 * heads + 2 * narrow * (past + 1);
       return replay("attention", batch * read * elementBytes, 4 * batch * heads * (past + 1));

@@ -15,6 +15,8 @@ export interface Rates {
   /** Keys and values that attention of a replayed step reads: of heads with their own, and of heads that share. */
   readonly replayedAttentionBytesPerSecond: number;
   readonly replayedGroupedAttentionBytesPerSecond: number;
+  /** The same where a product of its own reads the keys, and another the values. */
+  readonly replayedUnfusedAttentionBytesPerSecond: number;
   /** What each kernel of a replayed graph takes beside its work. */
   readonly replayedKernelSeconds: number;
   /** Least time of a kernel on the device. */
@@ -78,6 +80,7 @@ export function ratesOf(
     flopsPerSecond: flops * facts.flopsEfficiency / slower,
     replayedAttentionBytesPerSecond: bandwidth * facts.replayedAttentionEfficiency,
     replayedGroupedAttentionBytesPerSecond: bandwidth * facts.replayedGroupedAttentionEfficiency,
+    replayedUnfusedAttentionBytesPerSecond: bandwidth * facts.replayedUnfusedAttentionEfficiency,
     replayedKernelSeconds: facts.replayedKernelSeconds,
     dotProductSeconds: facts.dotProductBytes / bandwidth,
     headDim,

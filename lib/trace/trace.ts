@@ -49,9 +49,10 @@ export interface Tensor {
 
 /**
  * What a kernel is, as far as its speed depends on it. `product`: a matrix product, which may read weights above
- * all. `attention`: batched products of queries with keys or values. Everything else moves bytes.
+ * all. `attention`: batched products of queries with keys or values; `unfused`: those of a replayed step that has no kernel for
+ * both. Everything else moves bytes.
  */
-export type OperationKind = "product" | "attention" | "bytes";
+export type OperationKind = "product" | "attention" | "unfused" | "bytes";
 
 /** One kernel, copy or collective. Its time is the slowest of its terms. */
 export interface Operation {

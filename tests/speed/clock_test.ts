@@ -12,6 +12,7 @@ const RATES: Rates = {
   headDim: 4,
   replayedAttentionBytesPerSecond: 8e11,
   replayedGroupedAttentionBytesPerSecond: 4e11,
+  replayedUnfusedAttentionBytesPerSecond: 2e11,
   replayedKernelSeconds: 0,
   kernelSeconds: 0,
   hostIsDevice: false,
