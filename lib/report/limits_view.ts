@@ -2,6 +2,7 @@
 import { escapeUnsafe } from "../diagnostics/quote.ts";
 import type { FoundLimit } from "../run/find_limits.ts";
 import { renderRows } from "./catalog_view.ts";
+import { firstLine } from "./first_line.ts";
 import type { OutputFormat } from "./render.ts";
 import { type Column, columnsOf } from "./table.ts";
 
@@ -25,7 +26,7 @@ export function renderLimits(limits: readonly FoundLimit[], format: OutputFormat
 }
 
 function verdict({ isExact, problem, batchSize, failedBatch }: FoundLimit): string {
-  if (problem !== undefined) return escapeUnsafe(problem.split("\n")[0] ?? "").slice(0, 120);
+  if (problem !== undefined) return firstLine(problem, 120);
   if (isExact) return "exact";
   return failedBatch === null ? `at least ${batchSize}` : `between ${batchSize} and ${failedBatch}`;
 }

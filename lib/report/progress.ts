@@ -5,6 +5,7 @@ import type { CellOutcome } from "../run/outcome.ts";
 import { decisionSummary } from "../run/decide.ts";
 import type { Progress } from "../run/progress.ts";
 import { formatGib, formatMs, formatSeconds, plural } from "./bytes.ts";
+import { firstLine } from "./first_line.ts";
 import { fullestDevice } from "./plan_view.ts";
 
 /** The line of a step, or nothing where a step says nothing new. */
@@ -79,7 +80,7 @@ function details(cell: PlanCell, { status, measurement, message, failure }: Cell
     parts.push(`peak ${formatGib(peak)}${of} GiB${predicted}`);
   }
   if (status !== "ok" && message !== null) {
-    parts.push(escapeUnsafe(message.split("\n")[0] ?? "").slice(0, 160));
+    parts.push(firstLine(message, 160));
   }
   if (failure !== undefined && status !== "oom") parts.push(`advice: ${failure.advice}`);
   return parts;

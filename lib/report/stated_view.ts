@@ -10,12 +10,14 @@ export function statedItems(cells: readonly ReportedCell[]): ListItem[] {
     ({ measurement }) => measurement?.stated?.countsPrompt ?? null,
   );
   return [...rules].map(([countsPrompt, { length }]) => ({
-    text: `scripts: ${plural(length, "figure")} as printed, ${RULES.get(countsPrompt)}`,
+    text: `scripts: ${plural(length, "figure")} printed by the command itself, ${
+      RULES.get(countsPrompt)
+    }`,
   }));
 }
 
 const RULES: ReadonlyMap<boolean | null, string> = new Map([
   [true, "whose tokens count the prompt: converted to new tokens"],
-  [false, "of new tokens"],
-  [null, "without a word on whether its tokens count the prompt: taken as new tokens"],
+  [false, "whose tokens are new ones"],
+  [null, "which does not tell whether its tokens count the prompt: taken as new tokens"],
 ]);

@@ -14,8 +14,8 @@ Deno.test("figures that a script has printed are told with their rule", () => {
   assert.deepEqual(
     statedItems([stated(true), stated(true), stated(null)]).map(({ text }) => text),
     [
-      "scripts: 2 figures as printed, whose tokens count the prompt: converted to new tokens",
-      "scripts: 1 figure as printed, without a word on whether its tokens count the prompt: taken as new tokens",
+      "scripts: 2 figures printed by the command itself, whose tokens count the prompt: converted to new tokens",
+      "scripts: 1 figure printed by the command itself, which does not tell whether its tokens count the prompt: taken as new tokens",
     ],
   );
 });
