@@ -130,3 +130,28 @@ Deno.test("an interval follows what binds: the host's spread or the device's", (
   const host = clockOf([{ launches: 4 }]).span("prefill");
   assert.deepEqual(host, { low: 1, mid: 2, high: 4 });
 });
+
+Deno.test("generate prepares once, before the first pass", () => {
+  const clock = clockOf([{ launches: 1 }], { generateSeconds: 3, stepSeconds: 1 });
+  clock.beginPhase("decode");
+  clock.run({ ...NOTHING, launches: 1 });
+  assert.equal(clock.span("prefill").mid, 4.5);
+  assert.equal(clock.span("decode").mid, 1.5);
+});
+
+Deno.test("steps have a spread of their own, and replayed ones do not wait for the host", () => {
+  const clock = clockOf([{ bytes: 1000, launches: 1 }], {
+    decodeLaunchSeconds: 0,
+    spread: { host: 2, device: 1.25, decode: 2 },
+  });
+  clock.beginPhase("decode");
+  clock.run({ ...NOTHING, bytes: 1000, launches: 1, isReplayed: true });
+  assert.equal(clock.span("prefill").high, 13.5, "1 s of a slow host, then the device");
+  assert.equal(clock.span("decode").high, 20);
+  assert.deepEqual([clock.waitsForHost("prefill"), clock.waitsForHost("decode")], [true, false]);
+});
+
+Deno.test("a replayed step without a kernel for attention reads keys and values at a rate of its own", () => {
+  const unfused = { kind: "unfused", flops: 8, bytes: 40, isReplayed: true } as const;
+  assert.equal(secondsOf(unfused, { replayedUnfusedAttentionBytesPerSecond: 20 }), 2);
+});
