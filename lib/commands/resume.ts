@@ -1,6 +1,6 @@
 /** `resume RUN`: goes on with a run where it was ended, whatever ended it. */
 import { join } from "node:path";
-import { readState } from "../run/resume.ts";
+import { readChoices } from "../run/resume.ts";
 import { PLAN_FILE } from "../run/run_store.ts";
 import { execute, type ExecuteSettings, rerunOf } from "./execute.ts";
 import { readSavedPlan } from "./saved_plan.ts";
@@ -20,11 +20,11 @@ export interface ResumeSettings extends ExecuteSettings {
  */
 export async function resumeCommand(settings: ResumeSettings): Promise<number> {
   const { folder, rerun } = settings;
-  const state = readState(folder);
+  const choices = readChoices(folder);
   const { plan } = await readSavedPlan(join(folder, PLAN_FILE), { ignorePipeline: true });
   return await execute(plan, {
     resume: folder,
-    ...state.run?.choices,
+    ...choices,
     ...(rerun === undefined ? {} : { rerun: rerunOf(rerun, plan) }),
   }, settings);
 }

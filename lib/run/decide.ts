@@ -62,15 +62,10 @@ export function decideCells(
   }));
   const plans = new Map<EarlierRun, Plan | null>();
   return cells.map((cell) => {
-    const decision = decide(cell);
-    return { ...decision, cell: withReason(cell, decision.reason) };
-  });
-
-  function decide(cell: PlanCell): Decision {
     if (!launched.has(cell.id)) return { cell, action: "skip", reason: cell.reason };
     if (isNamed(cell, rerun)) return toRun(cell, "forced");
     return takeOver(cell, runs, rerun) ?? toRun(cell, whyNot(cell, plan, runs, plans));
-  }
+  });
 }
 
 interface KnownRun {
@@ -82,7 +77,31 @@ interface KnownRun {
 
 function toRun(cell: PlanCell, why: string): Decision {
   const proof = cell.reason.startsWith("predicted") ? `; ${cell.reason}` : "";
-  return { cell, action: "run", reason: `${why}${proof}` };
+  const reason = `${why}${proof}`;
+  return { cell: withReason(cell, reason), action: "run", reason };
+}
+
+/** Takes an outcome over, which stays packed until it is looked at: a run may take over ten thousand. */
+class TakeOver implements Decision {
+  readonly cell: PlanCell;
+  readonly action = "reuse";
+  readonly reason: string;
+  readonly #history: CellHistory;
+  readonly #run: EarlierRun;
+
+  constructor(cell: PlanCell, reason: string, history: CellHistory, run: EarlierRun) {
+    this.cell = withReason(cell, reason);
+    this.reason = reason;
+    this.#history = history;
+    this.#run = run;
+  }
+
+  get outcome(): RecordedOutcome {
+    const { outcome } = this.#history;
+    if (outcome === null) throw new Error("What is taken over has an outcome");
+    const { isThis, folder } = this.#run;
+    return isThis ? outcome : { ...outcome, reusedFrom: outcome.reusedFrom ?? folder };
+  }
 }
 
 /** The outcome of the newest run that has one to take over; null when none has. */
@@ -92,18 +111,16 @@ function takeOver(
   rerun: Rerun | undefined,
 ): Decision | null {
   for (const { run, hostChange, byKey } of runs) {
-    const outcome = byKey.get(cell.key)?.outcome;
-    if (!outcome || outcome.status === "interrupted" || hostChange !== null) continue;
-    if (RESULTS.includes(outcome.status)) {
-      return run.isThis ? { cell, action: "reuse", reason: "finished before: reused", outcome } : {
-        cell,
-        action: "reuse",
-        reason: `finished in ${run.folder}: reused`,
-        outcome: { ...outcome, reusedFrom: outcome.reusedFrom ?? run.folder },
-      };
+    const history = byKey.get(cell.key);
+    const status = history?.outcome?.status;
+    if (history === undefined || status === undefined) continue;
+    if (status === "interrupted" || hostChange !== null) continue;
+    if (RESULTS.includes(status)) {
+      const where = run.isThis ? "before" : `in ${run.folder}`;
+      return new TakeOver(cell, `finished ${where}: reused`, history, run);
     }
     if (run.isThis && rerun !== "failed") {
-      return { cell, action: "reuse", reason: `failed before (${outcome.status}): left`, outcome };
+      return new TakeOver(cell, `failed before (${status}): left`, history, run);
     }
   }
   return null;

@@ -1,6 +1,6 @@
 /** The runs in a folder, told by their journals. */
 import { join } from "node:path";
-import { JOURNAL_FILE, readJournal } from "./journal.ts";
+import { JOURNAL_FILE, recordsIn } from "./journal.ts";
 import { foldJournal, type JournalState } from "./journal_records.ts";
 import { isLocked } from "./run_lock.ts";
 
@@ -32,7 +32,7 @@ export function findRuns(
 function* eachRun(outDir: string): Generator<FoundRun> {
   for (const folder of folders(outDir)) {
     try {
-      const state = foldJournal(readJournal(join(folder, JOURNAL_FILE)).records);
+      const state = foldJournal(recordsIn(join(folder, JOURNAL_FILE)));
       if (state.run !== null) yield { folder, state };
     } catch { /* no run, or not ours to read */ }
   }

@@ -26,27 +26,52 @@ export function readJournal(path: string): JournalContent {
 
 /** As `readJournal`, from the bytes of the file. */
 export function parseJournal(bytes: Uint8Array): JournalContent {
-  const decoder = new TextDecoder();
-  const records: JournalRecord[] = [];
-  const bad: number[] = [];
-  let wholeBytes = 0;
-  let line = 0;
-  let lastWhole = 0;
-  for (let start = 0; start < bytes.length;) {
-    const end = bytes.indexOf(0x0a, start);
-    if (end === -1) break;
-    line += 1;
-    const record = parseLine(decoder.decode(bytes.subarray(start, end)));
-    if (record === null) {
-      bad.push(line);
-    } else {
-      records.push(record);
-      wholeBytes = end + 1;
-      lastWhole = line;
-    }
-    start = end + 1;
+  const scan = new JournalScan(bytes);
+  const records = [...scan.records()];
+  return { records, wholeBytes: scan.wholeBytes, damagedLines: scan.damagedLines };
+}
+
+/** The records of a journal file one by one: ten thousand cells have thirty thousand. Throws what the system throws. */
+export function* recordsIn(path: string): Generator<JournalRecord> {
+  yield* new JournalScan(Deno.readFileSync(path)).records();
+}
+
+/** What the bytes of a journal hold; the facts are complete when all records were taken. */
+class JournalScan {
+  wholeBytes = 0;
+  isComplete = false;
+  readonly #bytes: Uint8Array;
+  readonly #bad: number[] = [];
+  #lastWhole = 0;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
   }
-  return { records, wholeBytes, damagedLines: bad.filter((number) => number < lastWhole) };
+
+  get damagedLines(): number[] {
+    return this.#bad.filter((number) => number < this.#lastWhole);
+  }
+
+  *records(): Generator<JournalRecord> {
+    const decoder = new TextDecoder();
+    const bytes = this.#bytes;
+    let line = 0;
+    for (let start = 0; start < bytes.length;) {
+      const end = bytes.indexOf(0x0a, start);
+      if (end === -1) break;
+      line += 1;
+      const record = parseLine(decoder.decode(bytes.subarray(start, end)));
+      if (record === null) {
+        this.#bad.push(line);
+      } else {
+        this.wholeBytes = end + 1;
+        this.#lastWhole = line;
+        yield record;
+      }
+      start = end + 1;
+    }
+    this.isComplete = true;
+  }
 }
 
 /** A record as a line of the file. */
@@ -80,15 +105,25 @@ export class Journal {
     this.#length = length;
   }
 
-  /** Opens or makes a journal; a torn end is cut off. Throws what the system throws. */
-  static open(path: string): { journal: Journal; content: JournalContent } {
+  /**
+   * Opens or makes a journal; a torn end is cut off. Throws what the system throws.
+   *
+   * @param read Makes something of all the records.
+   */
+  static open<T>(
+    path: string,
+    read: (records: Iterable<JournalRecord>) => T,
+  ): { journal: Journal; value: T; damagedLines: readonly number[] } {
     const file = Deno.openSync(path, { read: true, write: true, create: true });
     try {
-      const content = parseJournal(readAll(file));
-      file.truncateSync(content.wholeBytes);
+      const scan = new JournalScan(readAll(file));
+      const value = read(scan.records());
+      if (!scan.isComplete) throw new Error("A journal is opened when all of it was read");
+      const { wholeBytes, damagedLines } = scan;
+      file.truncateSync(wholeBytes);
       file.syncSync();
-      file.seekSync(content.wholeBytes, Deno.SeekMode.Start);
-      return { journal: new Journal(file, content.wholeBytes), content };
+      file.seekSync(wholeBytes, Deno.SeekMode.Start);
+      return { journal: new Journal(file, wholeBytes), value, damagedLines };
     } catch (error) {
       file.close();
       throw error;

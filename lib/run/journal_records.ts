@@ -1,4 +1,5 @@
 /** What a journal says, line by line, and what all its lines come to. */
+import { PackedValues } from "../plan/packed.ts";
 import type { Conditions } from "./conditions.ts";
 import type { HostFacts } from "./host.ts";
 import type { RecordedOutcome } from "./results.ts";
@@ -95,8 +96,73 @@ export interface JournalState {
   readonly ended: RecordOf<"ended"> | null;
 }
 
+/** A history that holds its outcome packed. */
+class PackedHistory implements CellHistory {
+  readonly key: string;
+  readonly deaths: number;
+  readonly #packed: PackedValues<RecordedOutcome>;
+  readonly #place: number;
+
+  constructor(record: RecordOf<"done">, deaths: number, packed: PackedValues<RecordedOutcome>) {
+    this.key = record.key;
+    this.deaths = deaths;
+    this.#packed = packed;
+    this.#place = packed.add(record.outcome);
+  }
+
+  get outcome(): RecordedOutcome {
+    return this.#packed.get(this.#place);
+  }
+}
+
+/** What an engine that goes on with a run has to know of those before it, beside the outcomes. */
+export interface Continuation {
+  /** When the first engine began; null in a new run. */
+  readonly startedAt: string | null;
+  /** What else the host was doing, launch by launch. */
+  readonly conditions: SessionConditions[];
+  /** Launches so far of each session. */
+  readonly attempts: Map<string, number>;
+  /** How often cells have killed their session. */
+  readonly deaths: Map<string, number>;
+}
+
+/** Folds the lines of a journal to that; outcomes are not kept. */
+export function foldContinuation(records: Iterable<JournalRecord>): Continuation {
+  const keys = new Map<string, string>();
+  const deaths = new Map<string, number>();
+  const attempts = new Map<string, number>();
+  const conditions: SessionConditions[] = [];
+  let startedAt: string | null = null;
+  for (const record of records) {
+    switch (record.record) {
+      case "run":
+        startedAt ??= record.time;
+        break;
+      case "session": {
+        const { sessionId, attempt } = record;
+        if (record.conditions !== undefined) {
+          conditions.push({ sessionId, conditions: record.conditions });
+        }
+        attempts.set(sessionId, Math.max(attempt, attempts.get(sessionId) ?? 0));
+        break;
+      }
+      case "started":
+        // What the cell did before it was changed does not count.
+        if (keys.get(record.cellId) !== record.key) deaths.delete(record.cellId);
+        break;
+      case "died":
+        keys.set(record.cellId, record.key);
+        deaths.set(record.cellId, (deaths.get(record.cellId) ?? 0) + 1);
+        break;
+    }
+  }
+  return { startedAt, conditions, attempts, deaths };
+}
+
 /** Folds the lines of a journal. */
-export function foldJournal(records: readonly JournalRecord[]): JournalState {
+export function foldJournal(records: Iterable<JournalRecord>): JournalState {
+  const packed = new PackedValues<RecordedOutcome>();
   let run: RecordOf<"run"> | null = null;
   let ended: RecordOf<"ended"> | null = null;
   const cells = new Map<string, CellHistory>();
@@ -135,7 +201,7 @@ export function foldJournal(records: readonly JournalRecord[]): JournalState {
       }
       case "done": {
         const deaths = cells.get(record.cellId)?.deaths ?? 0;
-        cells.set(record.cellId, { key: record.key, deaths, outcome: record.outcome });
+        cells.set(record.cellId, new PackedHistory(record, deaths, packed));
         break;
       }
       case "ended":

@@ -6,8 +6,9 @@ import { notARun } from "../diagnostics/messages/run.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { EarlierRun, Rerun } from "./decide.ts";
 import { findRuns } from "./find_runs.ts";
-import { JOURNAL_FILE, readJournal } from "./journal.ts";
-import { foldJournal, type JournalState } from "./journal_records.ts";
+import { JOURNAL_FILE, recordsIn } from "./journal.ts";
+import { foldJournal, type JournalRecord, type JournalState } from "./journal_records.ts";
+import type { RunChoices } from "./run_choices.ts";
 import { PLAN_FILE } from "./run_store.ts";
 
 /** Older runs are not looked at: reading their journals would take longer than it may save. */
@@ -35,9 +36,21 @@ export function findEarlier(
 }
 
 /** What the journal of a run comes to. Throws DiagnosticError (STW513) when there is none. */
-export function readState(folder: string): JournalState {
+function readState(folder: string): JournalState {
+  return readRun(folder, foldJournal);
+}
+
+/** What the first engine of a run was told. Throws DiagnosticError (STW513) when the folder holds no run. */
+export function readChoices(folder: string): RunChoices | undefined {
+  return readRun(folder, (records) => {
+    for (const record of records) if (record.record === "run") return record.choices;
+    return undefined;
+  });
+}
+
+function readRun<T>(folder: string, read: (records: Iterable<JournalRecord>) => T): T {
   try {
-    return foldJournal(readJournal(join(folder, JOURNAL_FILE)).records);
+    return read(recordsIn(join(folder, JOURNAL_FILE)));
   } catch (error) {
     throw new DiagnosticError([notARun({ folder, reason: reasonOf(error) })]);
   }

@@ -150,7 +150,7 @@ async function runPlan(
     });
     const runFacts: RunFacts = {
       folder: store.folder,
-      startedAt: store.before.run?.time ?? new Date().toISOString(),
+      startedAt: store.startedAt ?? new Date().toISOString(),
       endedAt: null,
       interrupted: false,
       host: facts,

@@ -13,11 +13,11 @@ import {
 } from "../diagnostics/messages/run.ts";
 import { renderRunNotes } from "../launch/files.ts";
 import type { Plan, PlanCell } from "../plan/plan.ts";
-import { Journal, JOURNAL_FILE, type JournalContent } from "./journal.ts";
+import { Journal, JOURNAL_FILE } from "./journal.ts";
 import {
-  foldJournal,
+  type Continuation,
+  foldContinuation,
   type JournalRecord,
-  type JournalState,
   type SessionConditions,
 } from "./journal_records.ts";
 import { writeJsonWhole } from "./json_file.ts";
@@ -43,8 +43,8 @@ const WRITING_SHARE = 0.02;
 /** A run's folder, open for one engine. */
 export class RunStore {
   readonly folder: string;
-  /** What earlier engines left. */
-  readonly before: JournalState;
+  /** When the first engine began; null in a new run. */
+  readonly startedAt: string | null;
   /** What could not be written. */
   readonly diagnostics: Diagnostic[] = [];
   /** What else the host was doing when sessions were launched, by earlier engines too. */
@@ -52,22 +52,31 @@ export class RunStore {
   readonly #lock: RunLock;
   readonly #journal: Journal;
   readonly #outcomes = new Outcomes();
-  readonly #deaths = new Map<string, number>();
-  readonly #attempts = new Map<string, number>();
+  readonly #deaths: Map<string, number>;
+  readonly #attempts: Map<string, number>;
   #writtenMs = -Infinity;
   #writingMs = 0;
 
-  private constructor(folder: string, lock: RunLock, journal: Journal, content: JournalContent) {
+  private constructor(
+    folder: string,
+    lock: RunLock,
+    { journal, value: before, damagedLines }: {
+      readonly journal: Journal;
+      readonly value: Continuation;
+      readonly damagedLines: readonly number[];
+    },
+  ) {
     this.folder = folder;
     this.#lock = lock;
     this.#journal = journal;
-    this.before = foldJournal(content.records);
-    if (content.damagedLines.length > 0) {
+    if (damagedLines.length > 0) {
       const path = join(folder, JOURNAL_FILE);
-      this.diagnostics.push(journalDamaged({ path, lines: content.damagedLines }));
+      this.diagnostics.push(journalDamaged({ path, lines: damagedLines }));
     }
-    this.conditions = [...this.before.conditions];
-    for (const [id, { deaths }] of this.before.cells) this.#deaths.set(id, deaths);
+    this.startedAt = before.startedAt;
+    this.conditions = before.conditions;
+    this.#deaths = before.deaths;
+    this.#attempts = before.attempts;
   }
 
   /** Makes a new run. Throws what the system throws, and DiagnosticError as `open` does. */
@@ -89,8 +98,7 @@ export class RunStore {
     const lock = lockRun(folder);
     if ("heldBy" in lock) throw new DiagnosticError([runLocked({ folder, holder: lock.heldBy })]);
     try {
-      const { journal, content } = Journal.open(join(folder, JOURNAL_FILE));
-      return new RunStore(folder, lock, journal, content);
+      return new RunStore(folder, lock, Journal.open(join(folder, JOURNAL_FILE), foldContinuation));
     } catch (error) {
       lock.release();
       throw error;
@@ -138,7 +146,7 @@ export class RunStore {
   /** The part of the journal that a session writes. */
   sessionJournal(sessionId: string): SessionJournal {
     return {
-      attempts: this.#attempts.get(sessionId) ?? this.before.attempts.get(sessionId) ?? 0,
+      attempts: this.#attempts.get(sessionId) ?? 0,
       launches: (attempt, token, conditions) => {
         this.append({ record: "session", time: now(), sessionId, attempt, token, conditions });
         this.conditions.push({ sessionId, conditions });
