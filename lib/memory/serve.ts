@@ -93,27 +93,40 @@ export function serve(
       if (owner === undefined) break;
       list = owner.free;
       const { first, steps } = list;
-      // The best fit: of the class of the request, or the first of a later class.
-      let itsClass = classOf(wanted);
-      let cached = first[itsClass] as number;
-      while (cached !== NONE && (size[cached] as number) < wanted) {
-        cached = nextFree[cached] as number;
+      // The best fit; one that can grow counts with what it could grow to, so that the next one may be better.
+      let itsClass = NONE;
+      let cached = NONE;
+      let couldBe = MAX_UNITS;
+      let place = classOf(wanted);
+      let candidate = first[place] as number;
+      while (candidate !== NONE && (size[candidate] as number) < wanted) {
+        candidate = nextFree[candidate] as number;
       }
-      if (cached === NONE) {
-        let power = itsClass >> STEP_BITS;
-        let bits = (steps[power] as number) & -2 << (itsClass & STEPS - 1);
-        if (bits === 0) {
-          const powers = list.powers & -2 << power;
-          if (powers === 0) break;
-          power = 31 - Math.clz32(powers & -powers);
-          bits = steps[power] as number;
+      for (;;) {
+        if (candidate === NONE) {
+          // The first of a later class.
+          let power = place >> STEP_BITS;
+          let bits = (steps[power] as number) & -2 << (place & STEPS - 1);
+          if (bits === 0) {
+            const powers = list.powers & -2 << power;
+            if (powers === 0) break;
+            power = 31 - Math.clz32(powers & -powers);
+            bits = steps[power] as number;
+          }
+          place = power << STEP_BITS | 31 - Math.clz32(bits & -bits);
+          candidate = first[place] as number;
         }
-        itsClass = power << STEP_BITS | 31 - Math.clz32(bits & -bits);
-        cached = first[itsClass] as number;
+        const beyond = next[candidate] as number;
+        const canGrow = beyond !== NONE && state[beyond] === UNMAPPED;
+        const room = (size[candidate] as number) + (canGrow ? size[beyond] as number : 0);
+        if (cached !== NONE && room >= couldBe) break;
+        cached = candidate;
+        itsClass = place;
+        couldBe = room;
+        if (!canGrow) break;
+        candidate = nextFree[candidate] as number;
       }
-      const beyond = next[cached] as number;
-      // A block that could grow is not always the best.
-      if (beyond !== NONE && state[beyond] === UNMAPPED) break;
+      if (cached === NONE) break;
       const rest = (size[cached] as number) - wanted;
       const isSplit = rest >= owner.splitFrom;
       if (isSplit && unused === NONE && rows === size.length) break;
