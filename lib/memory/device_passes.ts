@@ -42,11 +42,11 @@ class Columns {
     return {
       phase,
       step,
-      events: Int32Array.from(this.events),
-      sizeOf: Int32Array.from(this.sizeOf),
-      streamOf: Int32Array.from(this.streamOf),
-      ...(this.isLent.includes(1) ? { isLent: Uint8Array.from(this.isLent) } : {}),
-      earlier: Int32Array.from(this.earlier),
+      events: new Int32Array(this.events),
+      sizeOf: new Int32Array(this.sizeOf),
+      streamOf: new Int32Array(this.streamOf),
+      ...(this.isLent.includes(1) ? { isLent: new Uint8Array(this.isLent) } : {}),
+      earlier: new Int32Array(this.earlier),
     };
   }
 }

@@ -232,7 +232,7 @@ function eventsOf(program: Program, index: number): Map<number, Events> {
   return new Map([...codes].map(([device, its]) => {
     const tensors = told.get(device) ?? [];
     return [device, {
-      codes: Int32Array.from(its),
+      codes: new Int32Array(its),
       categories: Uint8Array.from(tensors, ({ category }) => CATEGORIES.indexOf(category)),
       outside: Uint8Array.from(tensors, (tensor) => isOutside(tensor) ? 1 : 0),
     }];

@@ -191,10 +191,18 @@ function traceFirst(
 function fixedPass(pass: RecordedPass, other: PassNumbers, sizes: Sizes): ProgramPass {
   return {
     ...pass,
-    events: Int32Array.from(pass.events),
-    sizeOf: Int32Array.from(pass.bytes, (bytes, i) => sizes.inBatch(bytes, other.bytes[i] ?? NaN)),
-    termOf: Int32Array.from(pass.terms, (term, i) => sizes.inBatch(term, other.terms[i] ?? NaN)),
+    events: new Int32Array(pass.events),
+    sizeOf: lines(pass.bytes, other.bytes, sizes),
+    termOf: lines(pass.terms, other.terms, sizes),
   };
+}
+
+function lines(column: readonly number[], other: readonly number[], sizes: Sizes): Int32Array {
+  const found = new Int32Array(column.length);
+  for (let i = 0; i < found.length; i++) {
+    found[i] = sizes.inBatch(column[i] as number, other[i] ?? NaN);
+  }
+  return found;
 }
 
 /** Two steps with one batch, and the same with another. */
@@ -216,23 +224,22 @@ function repeatsItself(passes: readonly RecordedPass[]): boolean {
 
 function repeatedPass(corners: Corners, sizes: Sizes): ProgramPass {
   const [early, late, earlyMore, lateMore] = corners;
-  const fit = (column: "bytes" | "terms") =>
-    Int32Array.from(
-      late[column],
-      (_, i) =>
-        sizes.inBatchAndStep(
-          late.step,
-          [
-            early[column][i] ?? NaN,
-            late[column][i] ?? NaN,
-            earlyMore[column][i] ?? NaN,
-            lateMore[column][i] ?? NaN,
-          ],
-        ),
-    );
+  const fit = (column: "bytes" | "terms") => {
+    const found = new Int32Array(late[column].length);
+    for (let i = 0; i < found.length; i++) {
+      found[i] = sizes.inBatchAndStep(
+        late.step,
+        early[column][i] ?? NaN,
+        late[column][i] as number,
+        earlyMore[column][i] ?? NaN,
+        lateMore[column][i] ?? NaN,
+      );
+    }
+    return found;
+  };
   return {
     ...late,
-    events: Int32Array.from(late.events),
+    events: new Int32Array(late.events),
     sizeOf: fit("bytes"),
     termOf: fit("terms"),
   };

@@ -1,6 +1,3 @@
-/** A size at two steps with one batch, then with another. */
-export type Corners = readonly [number, number, number, number];
-
 /** Some of the sizes of a program as plain columns. */
 export interface SizeColumns {
   readonly constant: Float64Array;
@@ -34,11 +31,8 @@ export class Sizes {
   readonly #known = new Map<string, number>();
   #columns: SizeColumns | undefined;
   /** What was asked for before, by the values themselves: most sizes of a trace come many times. */
-  readonly #lines = new Map<number, Map<number, number>>();
-  readonly #planes = new Map<
-    number,
-    Map<number, { corners: Corners; step: number; index: number }>
-  >();
+  readonly #lines = new Remembered();
+  readonly #planes = new Remembered();
 
   constructor(base: number, step: number) {
     this.#base = base;
@@ -58,36 +52,38 @@ export class Sizes {
 
   /** Index of the size that has these values at the two batches, whatever the step. */
   inBatch(value: number, more: number): number {
-    const lines = inner(this.#lines, value);
-    let index = lines.get(more);
-    if (index === undefined) {
+    let index = this.#lines.get(value, more, 0, 0);
+    if (index < 0) {
       const [constant, perSequence] = this.#line(value, more);
       index = this.#index(constant, perSequence, 0, 0);
-      lines.set(more, index);
+      this.#lines.set(value, more, 0, 0, index);
     }
     return index;
   }
 
   /**
-   * Index of the size with these values.
+   * Index of the size with the values of two steps that follow each other, `early` and `late`, with the one batch, then
+   * with the other.
    *
-   * @param step The later of two steps that follow each other.
-   * @param corners At the earlier and at the later step with the one batch, then with the other.
+   * @param step The later step, the same in all calls.
    */
-  inBatchAndStep(step: number, corners: Corners): number {
-    const [early, late, earlyMore, lateMore] = corners;
-    const planes = inner(this.#planes, late);
-    const known = planes.get(lateMore);
-    if (
-      known?.step === step && known.corners[0] === early && known.corners[2] === earlyMore
-    ) return known.index;
-    const [perStep, perBoth] = this.#line(late - early, lateMore - earlyMore);
-    const [constant, perSequence] = this.#line(
-      late - step * (late - early),
-      lateMore - step * (lateMore - earlyMore),
-    );
-    const index = this.#index(constant, perSequence, perStep, perBoth);
-    planes.set(lateMore, { corners, step, index });
+  inBatchAndStep(
+    step: number,
+    early: number,
+    late: number,
+    earlyMore: number,
+    lateMore: number,
+  ): number {
+    let index = this.#planes.get(early, late, earlyMore, lateMore);
+    if (index < 0) {
+      const [perStep, perBoth] = this.#line(late - early, lateMore - earlyMore);
+      const [constant, perSequence] = this.#line(
+        late - step * (late - early),
+        lateMore - step * (lateMore - earlyMore),
+      );
+      index = this.#index(constant, perSequence, perStep, perBoth);
+      this.#planes.set(early, late, earlyMore, lateMore, index);
+    }
     return index;
   }
 
@@ -139,8 +135,35 @@ export function sameNumbers(left: ArrayLike<number>, right: ArrayLike<number>): 
   return true;
 }
 
-function inner<V>(outer: Map<number, Map<number, V>>, key: number): Map<number, V> {
-  let found = outer.get(key);
-  if (found === undefined) outer.set(key, found = new Map());
-  return found;
+/** Places of a memory, a power of two, and the numbers of a key. */
+const PLACES = 2048;
+const NUMBERS = 4;
+
+/** The indices of keys of four numbers that were asked for lately: every key has one place, which it may lose. */
+class Remembered {
+  readonly #keys = new Float64Array(NUMBERS * PLACES).fill(NaN);
+  readonly #indices = new Int32Array(PLACES);
+
+  /** Negative for a key that is not remembered. */
+  get(a: number, b: number, c: number, d: number): number {
+    const place = placeOf(a, b, c, d);
+    const keys = this.#keys;
+    const at = NUMBERS * place;
+    return keys[at] === a && keys[at + 1] === b && keys[at + 2] === c && keys[at + 3] === d
+      ? this.#indices[place] as number
+      : -1;
+  }
+
+  set(a: number, b: number, c: number, d: number, index: number): void {
+    const place = placeOf(a, b, c, d);
+    this.#keys.set([a, b, c, d], NUMBERS * place);
+    this.#indices[place] = index;
+  }
+}
+
+function placeOf(a: number, b: number, c: number, d: number): number {
+  let hash = Math.imul(a | 0, 0x9e3779b1) ^ Math.imul(b | 0, 0x85ebca6b) ^
+    Math.imul(c | 0, 0xc2b2ae35) ^ Math.imul(d | 0, 0x27d4eb2f);
+  hash ^= hash >>> 15;
+  return hash & PLACES - 1;
 }
