@@ -1,4 +1,4 @@
-/** The other threads of `ahead.ts`: answers one request. */
+/** The other threads of `ahead.ts`: answers one request after the other. */
 import { type AheadRequest, answer } from "./ahead.ts";
 import { DeviceReplay } from "./reserved.ts";
 
@@ -8,6 +8,9 @@ declare const self: {
   postMessage(message: unknown): void;
 };
 
+const replays: DeviceReplay[] = [];
+
 self.onmessage = ({ data }) => {
-  self.postMessage(answer(data, (program) => new DeviceReplay(program)));
+  replays.push(...data.programs.map((program) => new DeviceReplay(program)));
+  self.postMessage(answer(data, replays));
 };

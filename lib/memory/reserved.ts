@@ -74,6 +74,35 @@ export const LAG = 10;
  */
 export const LAGGING_STEPS = 6;
 
+/** A replay with a new allocator. */
+export interface ReplayJob {
+  readonly replay: DeviceReplay;
+  readonly batch: number;
+  readonly options: AllocatorOptions;
+}
+
+/** Thrown where work cannot go on before a replay is made. */
+export class MissingReplay extends Error {}
+
+/** One for all: it says nothing of the place, and making it would take longer than the work does. */
+const MISSING = new MissingReplay();
+
+let missing: ReplayJob[] | undefined;
+
+/** Does work as far as it goes without a new replay, and says what it asked for beyond what is known. */
+export function replaysMissingFor(work: () => void): readonly ReplayJob[] {
+  const found: ReplayJob[] = [];
+  missing = found;
+  try {
+    work();
+  } catch (error) {
+    if (!(error instanceof MissingReplay)) throw error;
+  } finally {
+    missing = undefined;
+  }
+  return found;
+}
+
 /** Replays of what the allocator of one device is asked for. */
 export class DeviceReplay {
   readonly program: DeviceProgram;
@@ -101,6 +130,10 @@ export class DeviceReplay {
   within(batch: number, options: AllocatorOptions): Reserved {
     const known = this.known(batch, options);
     if (known !== undefined) return known;
+    if (missing !== undefined) {
+      missing.push({ replay: this, batch, options });
+      throw MISSING;
+    }
     const reserved = this.run(batch, new CachingAllocator(options));
     this.note(batch, options, reserved);
     return reserved;

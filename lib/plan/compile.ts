@@ -15,10 +15,10 @@ import { type Diagnostic, hasErrors, type Outcome } from "../diagnostics/diagnos
 import type { CellSpec, Pipeline } from "../language/pipeline.ts";
 import { parameterCount } from "../model/module.ts";
 import {
-  cellReplays,
   type Configuration,
   configure,
   emptyPrediction,
+  longTasks,
   predict,
   workloadMistakes,
 } from "./configuration.ts";
@@ -61,9 +61,7 @@ export async function compile(
     configurations.set(id, known);
     return { cell, configuration: known };
   });
-  await replayAhead(
-    configured.flatMap(({ cell, configuration }) => cellReplays(cell, configuration)),
-  );
+  await replayAhead(longTasks(configured, context));
   const planned = configured.map(({ cell, configuration }) => {
     const base = [keyBase, scripts.get(cell.strategyIndex)] as const;
     return { cell, configuration, ...planCell(cell, configuration, pipeline, base, context) };

@@ -14,13 +14,12 @@ import { UNTRACED } from "../strategy/script/place.ts";
 import { tracedSpec } from "../strategy/script/stand_in.ts";
 import { placeholdersIn } from "../strategy/script/words.ts";
 import { computationBytes, type Placement, type StrategyContext } from "../strategy/strategy.ts";
-import type { ReplayJob } from "../memory/ahead.ts";
 import type { CauseFacts } from "./causes.ts";
 import { largestBatch } from "./largest_batch.ts";
 import type { PlanContext } from "./context.ts";
 import type { Prediction } from "./prediction.ts";
 import { predictCell } from "./predict.ts";
-import { replaysOf } from "./predict_memory.ts";
+import { predictMemory } from "./predict_memory.ts";
 import { type Resolved, strategyContext } from "./resolve.ts";
 import { settle, settleAllocator } from "./settle.ts";
 import { judge } from "./verdict.ts";
@@ -130,28 +129,49 @@ export function predict(
   placement: Placement,
   { findLargestBatch }: PlanContext,
 ): Prediction {
-  const { context, largestBatches, traced } = configuration;
+  const { context, traced } = configuration;
   if (traced === undefined) return emptyPrediction("unknown");
   const { need, time } = predictCell(placement, cell, context, traced);
-  const lengths = `${cell.promptTokens}+${cell.newTokens}`;
-  if (findLargestBatch && !largestBatches.has(lengths)) {
-    largestBatches.set(lengths, largestBatch(placement, cell, context));
-  }
   return {
     ...judge(need, causeFacts(cell, configuration, placement)),
-    ...(findLargestBatch ? { largestBatch: largestBatches.get(lengths) ?? null } : {}),
+    ...(findLargestBatch ? { largestBatch: largestFor(cell, configuration, placement) } : {}),
     devices: need.devices.map(({ peak: _, required: __, returnedBytes: ___, ...device }) => device),
     hosts: need.hosts,
     time,
   };
 }
 
-/** The replays that `predict` will ask for. */
-export function cellReplays(cell: CellSpec, configuration: Configuration): ReplayJob[] {
-  const { placement, traced, context } = configuration;
-  if (placement === undefined || traced === undefined) return [];
-  if (workloadMistakes(cell, configuration).length > 0) return [];
-  return replaysOf(placement, cell, context);
+/** What `predict` will ask for that takes long: the memory of each cell, and the searches of the largest batches. */
+export function longTasks(
+  cells: readonly { readonly cell: CellSpec; readonly configuration: Configuration }[],
+  { findLargestBatch }: PlanContext,
+): (() => void)[] {
+  const searches = new Map<string, () => void>();
+  const tasks = cells.flatMap(({ cell, configuration }) => {
+    const { placement, traced, context, spec } = configuration;
+    if (placement === undefined || traced === undefined) return [];
+    if (workloadMistakes(cell, configuration).length > 0) return [];
+    const search = JSON.stringify([spec, cell.promptTokens, cell.newTokens]);
+    if (!searches.has(search)) {
+      searches.set(search, () => largestFor(cell, configuration, placement));
+    }
+    return [() => predictMemory(placement, cell, context)];
+  });
+  return findLargestBatch ? [...searches.values(), ...tasks] : tasks;
+}
+
+/** Searched once for cells that differ in their batch alone. */
+function largestFor(
+  cell: CellSpec,
+  { largestBatches, context }: Configuration,
+  placement: Placement,
+): number | null {
+  const lengths = `${cell.promptTokens}+${cell.newTokens}`;
+  const known = largestBatches.get(lengths);
+  if (known !== undefined) return known;
+  const found = largestBatch(placement, cell, context);
+  largestBatches.set(lengths, found);
+  return found;
 }
 
 function causeFacts(

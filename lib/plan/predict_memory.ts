@@ -1,8 +1,7 @@
 /** What a cell needs of every device and host: its trace through the memory interpreter. */
 import { memoryCalibration } from "../catalog/calibration.ts";
-import type { ReplayJob } from "../memory/ahead.ts";
 import { type Peak, PeakMemory, type Peaks } from "../memory/peak.ts";
-import type { Reserved, ReturnedBytes } from "../memory/reserved.ts";
+import { MissingReplay, type Reserved, type ReturnedBytes } from "../memory/reserved.ts";
 import type { Placement, StrategyContext, Workload } from "../strategy/strategy.ts";
 import { CELL_PHASES, HOST } from "../trace/trace.ts";
 import {
@@ -15,7 +14,7 @@ import {
 } from "./interval.ts";
 import type { DevicePrediction, HostPrediction, Interval } from "./prediction.ts";
 import { programOf } from "./programs.ts";
-import { allocatorOptions, reservedNeed } from "./reserved_need.ts";
+import { reservedNeed } from "./reserved_need.ts";
 
 /** PyTorch's CUDA allocator rounds blocks to 512 B, its CPU allocator aligns them to 64 B. */
 const BLOCK_BYTES = { gpu: 512, cpu: 64 } as const;
@@ -50,26 +49,6 @@ export function predictMemory(
   return readNeed(memory, placement, context, terms);
 }
 
-/** The replays that `predictMemory` will ask for, but those that depend on what they say. */
-export function replaysOf(
-  placement: Placement,
-  workload: Workload,
-  context: StrategyContext,
-): ReplayJob[] {
-  if (context.hardware.device.type !== "gpu") return [];
-  const memory = peaksOf(placement, workload, context);
-  const program = programOf(placement, workload);
-  return [...new Set(placement.devices.map(({ traced }) => traced))].map((device) => {
-    const outside = outsideBytes(memory, device);
-    const deviceBytes = availableBytes(memory.peak(device), outside, context);
-    return {
-      replay: program.replay(device),
-      batch: workload.batchSize,
-      options: allocatorOptions(deviceBytes, allocatorOf(context)),
-    };
-  });
-}
-
 /** As `predictMemory`, but for the tensors alone: no allocator can do with less. */
 export function tensorNeed(
   placement: Placement,
@@ -98,15 +77,23 @@ function readNeed(
 ): Need {
   const capacityBytes = context.deviceCapacityBytes;
   const traced = new Map<number, Omit<DeviceNeed, "index" | "node">>();
-  const devices = placement.devices.map(({ index, node, traced: device }) => {
-    let told = traced.get(device);
-    if (told === undefined) {
-      const sums = deviceSums(memory, device);
-      told = { ...sums, capacityBytes, ...terms(sums.peak, device) };
-      traced.set(device, told);
+  let missing: MissingReplay | undefined;
+  for (const device of new Set(placement.devices.map(({ traced }) => traced))) {
+    const sums = deviceSums(memory, device);
+    try {
+      traced.set(device, { ...sums, capacityBytes, ...terms(sums.peak, device) });
+    } catch (error) {
+      // The others may miss one too.
+      if (!(error instanceof MissingReplay)) throw error;
+      missing = error;
     }
-    return { index, node, ...told };
-  });
+  }
+  if (missing !== undefined) throw missing;
+  const devices = placement.devices.map(({ index, node, traced: device }) => ({
+    index,
+    node,
+    ...traced.get(device) as Omit<DeviceNeed, "index" | "node">,
+  }));
   return { devices, hosts: readHosts(memory, placement, context) };
 }
 
