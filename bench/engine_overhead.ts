@@ -5,43 +5,20 @@
  */
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { resolveStack } from "../lib/catalog/stack.ts";
-import { WORKER } from "../tests/run/scripted.ts";
+import { scriptedPipeline, writeScriptedPython } from "../tests/commands/scripted_python.ts";
 
 const PROMPTS = 10;
 const count = Number(Deno.args[0] ?? 10_000);
 const folder = Deno.makeTempDirSync({ prefix: "stowage-bench-" });
+const GRID = { batchSize: upTo(count / PROMPTS), promptTokens: upTo(PROMPTS) };
 const cli = fileURLToPath(new URL("../cli.ts", import.meta.url));
 
-/** The name of the strategy is the first part of the cells' ids, which tells the worker what to do. */
-const PIPELINE = {
-  name: "overhead",
-  model: {
-    name: "tiny-bloom",
-    weights: "on-device",
-    config: { model_type: "bloom", vocab_size: 16384, hidden_size: 256, n_layer: 4, n_head: 8 },
-  },
-  hardware: "2x cpu",
-  generate: { max_new_tokens: 8 },
-  strategies: [{ name: "ok", use: "accelerate", dtype: "float32" }],
-  grid: { batchSize: upTo(count / PROMPTS), promptTokens: upTo(PROMPTS) },
-};
-
-/** Stands for an interpreter with the stack, and starts the worker that does nothing. */
-const PYTHON = `#!/bin/sh
-case "$1" in
-  -c) echo '{"path":"'"$0"'","version":"3.11.0","hasVenv":true,"includePath":""}' ;;
-  */detect.py) echo '${
-  JSON.stringify({ python: "3.11.0", versions: resolveStack({ name: "current" }).value?.versions })
-}' ;;
-  *) shift; exec python3 '${WORKER}' "$@" ;;
-esac
-`;
-
 try {
-  Deno.writeTextFileSync(join(folder, "overhead.json"), JSON.stringify(PIPELINE));
-  const python = join(folder, "python");
-  Deno.writeTextFileSync(python, PYTHON, { mode: 0o755 });
+  Deno.writeTextFileSync(
+    join(folder, "overhead.json"),
+    JSON.stringify(scriptedPipeline(["ok"], GRID)),
+  );
+  const python = writeScriptedPython(folder);
   const args = ["--python", python, "--out-dir", join(folder, "runs")];
   const pipeline = join(folder, "overhead.json");
   const plan = join(folder, "plan.json");

@@ -37,7 +37,7 @@ export async function execute(
   options: RunOptions,
   settings: ExecuteSettings,
 ): Promise<number> {
-  const { terminal, format, timeLimitSeconds, sessionTimeLimitSeconds } = settings;
+  const { terminal, timeLimitSeconds, sessionTimeLimitSeconds } = settings;
   const interrupt = listenForSignals({
     onFirst: (name) => terminal.talk(`${name}: ending the session; once more to kill it`),
     ...(timeLimitSeconds === undefined ? {} : { limitSeconds: timeLimitSeconds }),
@@ -55,14 +55,9 @@ export async function execute(
     if (results === undefined) return interrupt.exitCode() ?? EXIT.usage;
     if (settings.json) {
       terminal.write(JSON.stringify({ event: "results", folder: results.run.folder }));
-      return interrupt.exitCode() ?? exitCodeOf(results, settings);
+    } else {
+      show(results, settings);
     }
-    const { limits } = results;
-    putOut(
-      limits === undefined ? partsOf(results, format) : renderLimits(limits, format),
-      settings,
-    );
-    terminal.talk(`Wrote ${results.run.folder}/results.{json,csv,md}`);
     if (results.run.interrupted) terminal.talk(goOn(results, interrupt));
     return interrupt.exitCode() ?? exitCodeOf(results, settings);
   } finally {
@@ -82,6 +77,13 @@ function displayOf(plan: Plan, { terminal, json }: ExecuteSettings): Display {
     },
     close() {},
   };
+}
+
+function show(results: Results, settings: ExecuteSettings): void {
+  const { limits, run: { folder } } = results;
+  const { format, terminal } = settings;
+  putOut(limits === undefined ? partsOf(results, format) : renderLimits(limits, format), settings);
+  terminal.talk(`Wrote ${folder}/results.{json,csv,md}`);
 }
 
 function partsOf(results: Results, format: Format): Iterable<string> {

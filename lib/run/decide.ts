@@ -58,7 +58,7 @@ export function decideCells(
   const runs = earlier.map((run): KnownRun => ({
     run,
     hostChange: run.state.run === null ? null : hostChange(run.state.run.host, host),
-    byKey: new Map([...run.state.cells.values()].map((history) => [history.key, history])),
+    byKey: bestByKey(run.state.cells.values()),
   }));
   const plans = new Map<EarlierRun, Plan | null>();
   return cells.map((cell) => {
@@ -73,6 +73,31 @@ interface KnownRun {
   /** What differs in the host; null when nothing that decides results does. */
   readonly hostChange: string | null;
   readonly byKey: ReadonlyMap<string, CellHistory>;
+}
+
+/** Cells that differ in their name alone have one key: of these the one with a result counts. */
+function bestByKey(histories: Iterable<CellHistory>): Map<string, CellHistory> {
+  const best = new Map<string, CellHistory>();
+  for (const history of histories) {
+    const other = best.get(history.key);
+    if (other === undefined || worthOf(history) > worthOf(other)) best.set(history.key, history);
+  }
+  return best;
+}
+
+function worthOf({ outcome }: CellHistory): number {
+  if (outcome === null) return 0;
+  return RESULTS.includes(outcome.status) ? 2 : 1;
+}
+
+/**
+ * What became of a cell under its own name; in an older run also under another, which the file may have changed since. Of two
+ * cells of one run that differ in the name alone, each is measured.
+ */
+function historyOf({ run, byKey }: KnownRun, { id, key }: PlanCell): CellHistory | undefined {
+  const named = run.state.cells.get(id);
+  const own = named?.key === key ? named : undefined;
+  return run.isThis || (own !== undefined && own.outcome !== null) ? own : byKey.get(key);
 }
 
 function toRun(cell: PlanCell, why: string): Decision {
@@ -110,8 +135,9 @@ function takeOver(
   runs: readonly KnownRun[],
   rerun: Rerun | undefined,
 ): Decision | null {
-  for (const { run, hostChange, byKey } of runs) {
-    const history = byKey.get(cell.key);
+  for (const known of runs) {
+    const { run, hostChange } = known;
+    const history = historyOf(known, cell);
     const status = history?.outcome?.status;
     if (history === undefined || status === undefined) continue;
     if (status === "interrupted" || hostChange !== null) continue;
@@ -133,9 +159,9 @@ function whyNot(
   runs: readonly KnownRun[],
   plans: Map<EarlierRun, Plan | null>,
 ): string {
-  const known = runs.find(({ byKey }) => byKey.has(cell.key));
+  const known = runs.find((run) => historyOf(run, cell) !== undefined);
   if (known !== undefined) {
-    const outcome = known.byKey.get(cell.key)?.outcome ?? null;
+    const outcome = historyOf(known, cell)?.outcome ?? null;
     if (outcome === null || outcome.status === "interrupted") return "interrupted before";
     if (!RESULTS.includes(outcome.status)) return `failed before: ${outcome.status}`;
     return `changed: ${known.hostChange}`;

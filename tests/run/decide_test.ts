@@ -141,3 +141,19 @@ Deno.test("cells that are not selected are skipped, whatever was before", () => 
   assert.ok(skipped.every(({ action }) => action === "skip"));
   assert.equal(decisionSummary(skipped), "cells: 0 to run, 4 skipped");
 });
+
+Deno.test("two cells that differ in the name alone are two: what one came to does not hide the other", () => {
+  const twins: Plan = { ...plan, cells: plan.cells.map((cell) => ({ ...cell, key: "one key" })) };
+  const [first, second] = twins.cells.map(({ id }) => id);
+  assert.ok(first !== undefined && second !== undefined);
+  const ends = { [first]: "ok", [second]: null } as const;
+  const decided = (run: EarlierRun) => reasons(decideCells(twins, "run", HOST, { earlier: [run] }));
+  const goesOn = decided(earlier(ends, { plan: twins, isThis: true }));
+  assert.deepEqual(goesOn.slice(0, 2), [
+    "reuse: finished before: reused",
+    "run: interrupted before",
+  ]);
+  // A later pipeline may have renamed a strategy: there the key alone counts.
+  const older = decided(earlier(ends, { plan: twins }));
+  assert.deepEqual(older.slice(0, 2), Array(2).fill("reuse: finished in runs/old: reused"));
+});
