@@ -27,10 +27,10 @@ export interface SentJob {
 /** What another thread found, by the index of the job. */
 export type AheadAnswer = readonly (readonly [index: number, reserved: Reserved])[];
 
-/** Events that are worth a thread: it takes as long to start as these to replay. */
+/** Events that are worth a thread: it takes about as long to start as these to replay. */
 const EVENTS_OF_THREAD = 8e6;
 /** Threads beside this one. */
-const MAX_THREADS = 7;
+const MAX_THREADS = Math.min(7, navigator.hardwareConcurrency - 1);
 /** Work that misses something still is left to be done without. */
 const MAX_ROUNDS = 40;
 
@@ -44,96 +44,124 @@ export async function replayAhead(
   tasks: readonly (() => void)[],
   eventsOfThread = EVENTS_OF_THREAD,
 ): Promise<void> {
-  let left = tasks;
-  let threads: ReplayThreads | undefined;
+  const threads = new ReplayThreads(eventsOfThread);
   try {
-    for (let round = 0; round < MAX_ROUNDS; round++) {
-      const missing = left.map((task) => ({ task, jobs: replaysMissingFor(task) }))
-        .filter(({ jobs }) => jobs.length > 0);
-      const jobs = distinct(missing.flatMap(({ jobs }) => jobs));
-      if (jobs.length === 0) return;
-      if (threads === undefined) {
-        const count = threadsFor(jobs, eventsOfThread);
-        if (count < 1) return;
-        threads = new ReplayThreads(count);
-      }
-      await threads.replay(jobs);
-      left = missing.map(({ task }) => task);
+    let left = tasks;
+    for (let round = 0; round < MAX_ROUNDS && left.length > 0; round++) {
+      left = left.filter((task) => {
+        const jobs = replaysMissingFor(task);
+        threads.add(jobs);
+        return jobs.length > 0;
+      });
+      if (!await threads.finish()) return;
     }
   } finally {
-    threads?.end();
+    threads.end();
   }
 }
 
-function threadsFor(jobs: readonly ReplayJob[], eventsOfThread: number): number {
-  const events = jobs.reduce((sum, { replay }) => sum + eventsOf(replay.program), 0);
-  return Math.min(
-    MAX_THREADS,
-    navigator.hardwareConcurrency - 1,
-    Math.floor(events / eventsOfThread),
-  );
+/** Jobs that were handed out together. */
+interface Batch {
+  readonly jobs: readonly ReplayJob[];
+  readonly next: SharedArrayBuffer;
+  readonly answers: readonly Promise<AheadAnswer>[];
 }
 
-/** This thread and others. */
+/** This thread and others, which begin while this one still finds out what there is to do. */
 class ReplayThreads {
-  readonly #others: readonly OtherThread[];
-  readonly #places = new Map<DeviceReplay, number>();
+  readonly #eventsOfThread: number;
+  readonly #others: OtherThread[] = [];
+  readonly #batches: Batch[] = [];
+  readonly #asked = new Map<DeviceReplay, Set<string>>();
+  #waiting: ReplayJob[] = [];
+  #events = 0;
 
-  constructor(others: number) {
-    this.#others = Array.from({ length: others }, () => new OtherThread());
+  constructor(eventsOfThread: number) {
+    this.#eventsOfThread = eventsOfThread;
   }
 
-  async replay(jobs: readonly ReplayJob[]): Promise<void> {
-    const programs: DeviceProgram[] = [];
-    for (const { replay } of jobs) {
-      if (this.#places.has(replay)) continue;
-      this.#places.set(replay, this.#places.size);
-      programs.push(replay.program);
+  /** Jobs that were added before are not added again. */
+  add(jobs: readonly ReplayJob[]): void {
+    for (const job of jobs) {
+      const { replay, batch, options } = job;
+      let asked = this.#asked.get(replay);
+      if (asked === undefined) this.#asked.set(replay, asked = new Set());
+      const key = JSON.stringify([batch, options]);
+      if (asked.has(key)) continue;
+      asked.add(key);
+      this.#waiting.push(job);
+      this.#events += eventsOf(replay.program);
     }
-    const next = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
-    const sent = jobs.map(({ replay, batch, options }) => ({
-      program: this.#places.get(replay) ?? NaN,
-      batch,
-      options,
-    }));
-    const answers = this.#others.map((other) => other.ask({ programs, jobs: sent, next }));
-    for (const index of taken(next, jobs.length)) {
-      const { replay, batch, options } = jobs[index] as ReplayJob;
-      replay.within(batch, options);
+    if (this.#events < this.#eventsOfThread) return;
+    if (this.#others.length < MAX_THREADS) this.#others.push(new OtherThread());
+    this.#handOut();
+  }
+
+  /** Does what the others do not, and notes what they found. @returns false where it is not worth any. */
+  async finish(): Promise<boolean> {
+    if (this.#others.length === 0) return false;
+    this.#handOut();
+    const batches = this.#batches.splice(0);
+    // The others begin with the first.
+    for (const { jobs, next } of batches.toReversed()) {
+      for (const index of taken(next, jobs.length)) {
+        const { replay, batch, options } = jobs[index] as ReplayJob;
+        replay.within(batch, options);
+      }
     }
-    for (const answer of await Promise.all(answers)) {
-      for (const [index, reserved] of answer) {
+    for (const { jobs, answers } of batches) {
+      for (const [index, reserved] of (await Promise.all(answers)).flat()) {
         const { replay, batch, options } = jobs[index] as ReplayJob;
         replay.note(batch, options, reserved);
       }
     }
+    this.#asked.clear();
+    return true;
   }
 
   end(): void {
     for (const other of this.#others) other.end();
+  }
+
+  #handOut(): void {
+    const jobs = this.#waiting;
+    const next = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
+    this.#batches.push({ jobs, next, answers: this.#others.map((other) => other.ask(jobs, next)) });
+    this.#waiting = [];
+    this.#events = 0;
   }
 }
 
 /** A worker; one that cannot be started, or fails, answers nothing. */
 class OtherThread {
   readonly #worker = new Worker(new URL("./ahead_worker.ts", import.meta.url), { type: "module" });
-  #answered: (answer: AheadAnswer) => void = () => {};
+  readonly #places = new Map<DeviceReplay, number>();
+  readonly #asked: ((answer: AheadAnswer) => void)[] = [];
   #hasFailed = false;
 
   constructor() {
-    this.#worker.onmessage = ({ data }: MessageEvent<AheadAnswer>) => this.#answered(data);
+    this.#worker.onmessage = ({ data }: MessageEvent<AheadAnswer>) => this.#asked.shift()?.(data);
     this.#worker.onerror = (event) => {
       event.preventDefault();
       this.#hasFailed = true;
-      this.#answered([]);
+      for (const answered of this.#asked.splice(0)) answered([]);
     };
   }
 
-  ask(request: AheadRequest): Promise<AheadAnswer> {
+  ask(jobs: readonly ReplayJob[], next: SharedArrayBuffer): Promise<AheadAnswer> {
     if (this.#hasFailed) return Promise.resolve([]);
+    const programs: DeviceProgram[] = [];
+    const sent = jobs.map(({ replay, batch, options }) => {
+      let program = this.#places.get(replay);
+      if (program === undefined) {
+        this.#places.set(replay, program = this.#places.size);
+        programs.push(replay.program);
+      }
+      return { program, batch, options };
+    });
     const { promise, resolve } = Promise.withResolvers<AheadAnswer>();
-    this.#answered = resolve;
-    this.#worker.postMessage(request);
+    this.#asked.push(resolve);
+    this.#worker.postMessage({ programs, jobs: sent, next } satisfies AheadRequest);
     return promise;
   }
 
@@ -162,16 +190,6 @@ function* taken(next: SharedArrayBuffer, count: number): Generator<number> {
   for (let index = Atomics.add(counter, 0, 1); index < count; index = Atomics.add(counter, 0, 1)) {
     yield index;
   }
-}
-
-function distinct(asked: readonly ReplayJob[]): ReplayJob[] {
-  const found = new Map<DeviceReplay, Map<string, ReplayJob>>();
-  for (const job of asked) {
-    const { replay, batch, options } = job;
-    const its = found.get(replay) ?? new Map<string, ReplayJob>();
-    found.set(replay, its.set(JSON.stringify([batch, options]), job));
-  }
-  return [...found.values()].flatMap((its) => [...its.values()]);
 }
 
 /** Events of a whole generation. */
