@@ -4,7 +4,7 @@
  *
  * A cell generates more than once, and nothing is returned to the driver in between: the second generation finds the
  * segments of the first, and what does not fit between them needs new ones. With expandable segments what the first
- * leaves is one block again, so that the second does as the first did.
+ * leaves is one block again, so that the second does as the first did, unless pages had to be returned on the way.
  *
  * Devices are replayed one after the other, each to its end or to the request that fails: a device that runs out of
  * memory does not cut short what is told of the others.
@@ -233,7 +233,8 @@ export class DeviceReplay {
     }
 
     const isServed = playFrom(0);
-    const leftovers = allocator.isExpandable ? undefined : this.#leftovers;
+    const isAsBefore = allocator.isExpandable && allocator.retries === 0;
+    const leftovers = isAsBefore ? undefined : this.#leftovers;
     if (isServed && leftovers !== undefined) {
       for (const { pass, isRepeated, index } of leftovers) {
         const column = blocks[isRepeated ? blocks.length - pass : pass] as Int32Array;

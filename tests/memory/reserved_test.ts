@@ -38,7 +38,7 @@ function eventsOf(placement: Placement, workload: Workload): TraceEvent[] {
   return events;
 }
 
-/** The trace itself through an allocator, event by event; fixed segments see its generation twice. */
+/** The trace itself through an allocator, event by event; its generation is played twice, but where it would do the same. */
 function direct(
   placement: Placement,
   workload: Workload,
@@ -96,7 +96,8 @@ function direct(
     const isTwoAlready = generation.some((event) =>
       event.what === "phase" && event.phase === "warmup"
     );
-    if (isServed && generations === 2 && !options.expandableSegments && !isTwoAlready) {
+    const isAsBefore = options.expandableSegments === true && allocator.retries === 0;
+    if (isServed && generations === 2 && !isAsBefore && !isTwoAlready) {
       for (const [handle, block] of blocks) {
         if (loaded.has(handle)) continue;
         allocator.free(block);
