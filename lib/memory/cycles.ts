@@ -15,7 +15,7 @@ import { NONE } from "./allocator/blocks.ts";
 import { SMALL_UNITS } from "./allocator/rules.ts";
 import { MAX_STREAMS, type Period } from "./period.ts";
 import { freedBlock, playEvents, type Playing } from "./play.ts";
-import { playRange, serve } from "./serve.ts";
+import { placesUpTo, playRange, serve } from "./serve.ts";
 
 /** Two of each stream. */
 const MAX_POOLS = 2 * MAX_STREAMS;
@@ -99,34 +99,24 @@ class Layers {
 
   /** Replays every event of a layer, and looks whether its pools stand as before. */
   #playWhole(layer: number): boolean {
-    const { pass: { events, sizeOf, streamOf }, units, own, allocator } = this.#playing;
+    const { allocator } = this.#playing;
     const { start, length, lasting } = this.#period;
-    const { blocks, retries } = allocator;
+    const { retries } = allocator;
     const at = start + layer * length;
-    const row = layer % MAX_CYCLE * length;
+    const from = layer % MAX_CYCLE * length;
     const poolOf = this.#poolOf;
     const changes = this.#changes;
-    for (let i = 0; i < length; i++) {
-      const event = events[at + i] as number;
-      let block: number;
-      let change = 0;
-      if ((event & KIND_MASK) === ALLOCATE) {
-        const index = event >> KIND_BITS;
-        const size = units[sizeOf[index] as number] as number;
-        block = size === 0 ? NONE : allocator.mallocUnits(size, streamOf[index] as number);
-        if (block === NONE && size > 0) return false;
-        own[index] = block;
-        if (block !== NONE) change = blocks.size[block] as number;
-      } else {
-        block = freedBlock(this.#playing, event);
-        if (block !== NONE) {
-          change = -(blocks.size[block] as number);
-          poolOf[i] = blocks.pool[block] as number;
-          allocator.free(block);
-        }
-      }
-      poolOf[i] = block === NONE ? NO_POOL : blocks.pool[block] as number;
-      changes[row + i] = change;
+    const places = placesUpTo(length);
+    // What takes nothing is noted by nobody.
+    poolOf.fill(NO_POOL);
+    changes.fill(0, from, from + length);
+    for (let i = 0;; i++) {
+      i = serve(this.#playing, at, places, i, undefined, { pools: poolOf, changes, from });
+      if (i === length) break;
+      const before = allocator.allocatedUnits;
+      if (!playEvents(this.#playing, at + i, at + i + 1)) return false;
+      poolOf[i] = this.#poolOfAllocation(at + i);
+      changes[from + i] = allocator.allocatedUnits - before;
     }
     // The first layer may free what stood before it.
     if (layer > 0) {
@@ -135,6 +125,11 @@ class Layers {
     if (this.#haveGrown() || allocator.retries !== retries) this.#steadyFrom = layer;
     this.#look(layer);
     return true;
+  }
+
+  #poolOfAllocation(at: number): number {
+    const { pass: { events }, own, allocator: { blocks } } = this.#playing;
+    return blocks.pool[own[(events[at] as number) >> KIND_BITS] as number] as number;
   }
 
   /** Finds an earlier layer after which the pools stood as they do after this one. */

@@ -19,6 +19,14 @@ export interface Gaps {
   readonly from: number;
 }
 
+/** Where to note what each event did: its pool, and the units that it took or gave back. */
+export interface Record {
+  readonly pools: Uint8Array;
+  readonly changes: Int32Array;
+  /** Place in `changes` of the first event of the stretch. */
+  readonly from: number;
+}
+
 const NO_GAPS: Gaps = { sums: new Int32Array(0), peaks: new Int32Array(0), from: 0 };
 
 /** Whether the loop knows all that an allocator would do: blocks that age, limits of splitting and lent blocks are left to it. */
@@ -36,10 +44,10 @@ export function playRange(playing: Playing, from: number, to: number): boolean {
   }
 }
 
-/** 0, 1, 2 and so on. */
 let counting = new Int32Array(0);
 
-function placesUpTo(count: number): Int32Array {
+/** 0, 1, 2 and so on. */
+export function placesUpTo(count: number): Int32Array {
   if (counting.length < count) counting = Int32Array.from({ length: 2 * count }, (_, i) => i);
   return counting.subarray(0, count);
 }
@@ -59,6 +67,7 @@ export function serve(
   places: Int32Array,
   begin: number,
   gaps?: Gaps,
+  record?: Record,
 ): number {
   const { events, sizeOf, streamOf, earlier } = pass;
   const { blocks, pools } = allocator;
@@ -76,7 +85,8 @@ export function serve(
       if (fullest > peak) peak = fullest;
       allocated += sums[from + i] as number;
     }
-    const event = events[at + (places[i] as number)] as number;
+    const place = places[i] as number;
+    const event = events[at + place] as number;
     const index = event >> KIND_BITS;
     const kind = event & KIND_MASK;
     // The cached block that is new, or has another size.
@@ -97,31 +107,31 @@ export function serve(
       let itsClass = NONE;
       let cached = NONE;
       let couldBe = MAX_UNITS;
-      let place = classOf(wanted);
-      let candidate = first[place] as number;
+      let later = classOf(wanted);
+      let candidate = first[later] as number;
       while (candidate !== NONE && (size[candidate] as number) < wanted) {
         candidate = nextFree[candidate] as number;
       }
       for (;;) {
         if (candidate === NONE) {
           // The first of a later class.
-          let power = place >> STEP_BITS;
-          let bits = (steps[power] as number) & -2 << (place & STEPS - 1);
+          let power = later >> STEP_BITS;
+          let bits = (steps[power] as number) & -2 << (later & STEPS - 1);
           if (bits === 0) {
             const powers = list.powers & -2 << power;
             if (powers === 0) break;
             power = 31 - Math.clz32(powers & -powers);
             bits = steps[power] as number;
           }
-          place = power << STEP_BITS | 31 - Math.clz32(bits & -bits);
-          candidate = first[place] as number;
+          later = power << STEP_BITS | 31 - Math.clz32(bits & -bits);
+          candidate = first[later] as number;
         }
         const beyond = next[candidate] as number;
         const canGrow = beyond !== NONE && state[beyond] === UNMAPPED;
         const room = (size[candidate] as number) + (canGrow ? size[beyond] as number : 0);
         if (cached !== NONE && room >= couldBe) break;
         cached = candidate;
-        itsClass = place;
+        itsClass = later;
         couldBe = room;
         if (!canGrow) break;
         candidate = nextFree[candidate] as number;
@@ -148,6 +158,10 @@ export function serve(
         own[index] = cached;
         allocated += wanted + rest;
         if (allocated > peak) peak = allocated;
+        if (record !== undefined) {
+          record.pools[place] = itsPool;
+          record.changes[record.from + place] = wanted + rest;
+        }
         continue;
       }
       let front = unused;
@@ -168,6 +182,10 @@ export function serve(
       own[index] = front;
       allocated += wanted;
       if (allocated > peak) peak = allocated;
+      if (record !== undefined) {
+        record.pools[place] = itsPool;
+        record.changes[record.from + place] = wanted;
+      }
       changed = cached;
     } else {
       changed = kind === FREE_OWN
@@ -181,6 +199,10 @@ export function serve(
       const { first, steps } = list;
       let freed = size[changed] as number;
       allocated -= freed;
+      if (record !== undefined) {
+        record.pools[place] = pool[changed] as number;
+        record.changes[record.from + place] = -freed;
+      }
       state[changed] = FREE;
       // One with its free neighbours: first the one after it, then the one before.
       for (let side = 0; side < 2; side++) {
