@@ -29,13 +29,18 @@ export function progressLine(progress: Progress): string | undefined {
   }
 }
 
+/** The reasons of all cells are in the plan of the run's folder. */
+const MOST_DECISIONS = 100;
+
 /** How many cells run and why; where they do not all run for the same reason, each by name. */
 function decidedLines({ decisions }: Extract<Progress, { kind: "decided" }>): string {
   const plain = new Set(decisions.map(({ action, reason }) => `${action} ${reason}`)).size < 2 ||
     decisions.every(({ action, reason }) => action === "skip" || reason.startsWith("new"));
   const lines = plain ? [] : decisions.filter(({ action }) => action !== "skip")
     .map(({ cell, reason }) => `  ${cell.id}: ${escapeUnsafe(reason)}`);
-  return [decisionSummary(decisions), ...lines].join("\n");
+  const left = lines.length - MOST_DECISIONS;
+  const shown = left <= 0 ? lines : [...lines.slice(0, MOST_DECISIONS), `  and ${left} more`];
+  return [decisionSummary(decisions), ...shown].join("\n");
 }
 
 function sessionLine({ session, cells }: Extract<Progress, { kind: "session" }>): string {

@@ -166,11 +166,31 @@ function closingBlocks(
       details: disturbed,
     });
   }
-  const failed = cells.filter(isFailure);
+  const [interrupted = [], failed = []] = [true, false].map((isInterrupted) =>
+    cells.filter((cell) => isFailure(cell) && (cell.status === "interrupted") === isInterrupted)
+  );
   if (failed.length > 0) {
-    lines.push({ text: `failed: ${plural(failed.length, "cell")}`, details: failed.map(failure) });
+    lines.push({
+      text: `failed: ${plural(failed.length, "cell")}`,
+      details: firstOf(failed.map(failure), MOST_FAILURES),
+    });
+  }
+  if (interrupted.length > 0) {
+    lines.push({
+      text: `not run to the end: ${plural(interrupted.length, "cell")}, which resume goes on with`,
+      details: firstOf(interrupted.map(({ id }) => id), MOST_INTERRUPTED),
+    });
   }
   return [{ kind: "heading", text: "Agreement" }, { kind: "list", items: lines }];
+}
+
+/** More of them are in the tables and in results.csv. */
+const MOST_FAILURES = 50;
+const MOST_INTERRUPTED = 5;
+
+function firstOf(texts: readonly string[], most: number): string[] {
+  const left = texts.length - most;
+  return left <= 0 ? [...texts] : [...texts.slice(0, most), `and ${left} more`];
 }
 
 /** Crashed, timed out, interrupted, or out of host memory without being predicted. */

@@ -75,3 +75,15 @@ Deno.test("notes and folders are shown without what a terminal would act upon", 
   assert.equal(progressLine({ kind: "note", text: "a\x1bb" }), "a\\x1bb");
   assert.equal(progressLine({ kind: "folder", folder: "runs/1\n" }), "run folder: runs/1\\x0a");
 });
+
+Deno.test("where many cells run for different reasons the first of them are named", () => {
+  const decisions = Array.from({ length: 130 }, (_, index) => ({
+    cell: CELL,
+    action: index < 60 ? "reuse" as const : "run" as const,
+    reason: index < 60 ? "finished before: reused" : "not reached before",
+  }));
+  const lines = progressLine({ kind: "decided", decisions })?.split("\n") ?? [];
+  assert.equal(lines[0], "cells: 70 to run (70 not reached before), 60 reused");
+  assert.equal(lines.length, 102);
+  assert.equal(lines.at(-1), "  and 30 more");
+});

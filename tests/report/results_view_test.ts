@@ -92,3 +92,16 @@ Deno.test("a row shows its range where timed cycles spread, and only there", () 
   assert.deepEqual(others, []);
   assert.match(line, /^ {2}min-max +10\.0-20\.0$/);
 });
+
+Deno.test("cells that were not run to the end are counted apart, and long lists are cut", () => {
+  const cells = Array.from({ length: 70 }, (_, index) =>
+    reported(
+      cell({ use: "ds-zero", batchSize: index + 1 }),
+      index < 60 ? { status: "crashed" } : { status: "interrupted" },
+    ));
+  const text = renderText(resultsDocument(results(cells)));
+  assert.match(text, /failed: 60 cells\n/);
+  assert.match(text, /and 10 more\n/);
+  assert.match(text, /not run to the end: 10 cells, which resume goes on with\n/);
+  assert.match(text, /ds-zero\/batchSize=65\n +and 5 more\n/);
+});
