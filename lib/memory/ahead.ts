@@ -29,8 +29,11 @@ export type AheadAnswer = readonly (readonly [index: number, reserved: Reserved]
 
 /** Events that are worth a thread: it takes about as long to start as these to replay. */
 const EVENTS_OF_THREAD = 8e6;
+/** What other threads run. A bundle has everything in one file, and no other threads. */
+const WORKER = new URL("./ahead_worker.ts", import.meta.url);
+const IS_BUNDLED = !import.meta.url.endsWith("/ahead.ts");
 /** Threads beside this one. */
-const MAX_THREADS = Math.min(7, navigator.hardwareConcurrency - 1);
+const MAX_THREADS = IS_BUNDLED ? 0 : Math.min(7, navigator.hardwareConcurrency - 1);
 /** Work that misses something still is left to be done without. */
 const MAX_ROUNDS = 40;
 
@@ -134,7 +137,7 @@ class ReplayThreads {
 
 /** A worker; one that cannot be started, or fails, answers nothing. */
 class OtherThread {
-  readonly #worker = new Worker(new URL("./ahead_worker.ts", import.meta.url), { type: "module" });
+  readonly #worker = new Worker(WORKER, { type: "module" });
   readonly #places = new Map<DeviceReplay, number>();
   readonly #asked: ((answer: AheadAnswer) => void)[] = [];
   #hasFailed = false;
