@@ -22,6 +22,7 @@ from transformers.modeling_utils import no_init_weights
 
 REQUEST = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
 events = []
+flats = []  # buffers of several parameters that have not been dropped
 names = {}
 Handle = partitioning.AllGatherCoalescedHandle
 originals = {
@@ -38,6 +39,11 @@ def note(kind, what=""):
         events[-1].append(f"{kind} {what}")
 
 
+def drop_flat():
+    flats.pop()
+    note("free", "all")
+
+
 def reset(self):
     originals["reset"](self)
     events.append([])
@@ -47,6 +53,9 @@ def fetch(self, module, forward):
     leaf = deepspeed.utils.z3_leaf_module(module)
     note("call", ",".join(sorted(names[p] for p in set(module.parameters(recurse=leaf)))))
     originals["fetch"](self, module, forward)
+    # Partitioned parameters are empty; those of leaves by threshold share one element.
+    whole = [name for parameter, name in names.items() if parameter.data.numel() > 1]
+    note("alive", ",".join(sorted(whole + flats)))
 
 
 def gather(self, params, *arguments, **options):
@@ -56,9 +65,10 @@ def gather(self, params, *arguments, **options):
         note("allocate", names[started[0]])
     elif started:
         note("allocate", "all")
+        flats.append("all")
         # Dropped with its last parameter; in CPython at once.
         (handle,) = self._PartitionedParameterCoordinator__inflight_param_registry[started[0]].handles
-        weakref.finalize(handle, note, "free", "all")
+        weakref.finalize(handle, drop_flat)
 
 
 def wait(self, *arguments, **options):
@@ -89,6 +99,7 @@ def run(case):
     model.tie_weights()
     engine = deepspeed.initialize(model=model, config=config)[0]
     engine.module.eval()
+    names.clear()
     names.update({parameter: name for name, parameter in engine.module.named_parameters()})
     events.clear()
     with torch.inference_mode():

@@ -5,7 +5,7 @@ import type { HfConfig } from "../../lib/language/pipeline.ts";
 import { findFamily } from "../../lib/model/registry.ts";
 import { traceGenerate } from "../../lib/model/generate.ts";
 import type { StrategyContext } from "../../lib/strategy/strategy.ts";
-import { Coordinator } from "../../lib/strategy/ds_zero/coordinator.ts";
+import { Coordinator, type ModuleCall } from "../../lib/strategy/ds_zero/coordinator.ts";
 import { GatherMemory } from "../../lib/strategy/ds_zero/gather.ts";
 import { hookedModules } from "../../lib/strategy/ds_zero/hooked_modules.ts";
 import { placeZero, type ZeroWeight } from "../../lib/strategy/ds_zero/place.ts";
@@ -33,10 +33,12 @@ const CONFIGS: readonly HfConfig[] = [
   { ...LLAMA, model_type: "opt", ffn_dim: 160, word_embed_proj_dim: 64 },
 ];
 
-/** Prefetching that a bucket ends, one that the limit ends, and none. */
-const LIMITS = [[5000, 1e9, 0], [3000, 60_000, 0], [1e9, 1e9, 1e9], [0, 1e9, 0]] as const;
+type Limits = readonly [bucket: number, live: number, reuse: number];
 
-function caseOf(config: HfConfig, [bucket, live, reuse]: typeof LIMITS[number]): Case {
+/** Prefetching that a bucket ends, one that the limit ends, and none. */
+const LIMITS: readonly Limits[] = [[5000, 1e9, 0], [3000, 60_000, 0], [1e9, 1e9, 1e9], [0, 1e9, 0]];
+
+function caseOf(config: HfConfig, [bucket, live, reuse]: Limits): Case {
   return {
     name: `${config["model_type"]}, ${[bucket, live, reuse].join(" ")}`,
     config,
@@ -50,7 +52,7 @@ function caseOf(config: HfConfig, [bucket, live, reuse]: typeof LIMITS[number]):
 }
 
 /** The same with leaves. */
-function leafCase(config: HfConfig, limits: typeof LIMITS[number], leaves: Case["zero"]): Case {
+function leafCase(config: HfConfig, limits: Limits, leaves: Case["zero"]): Case {
   const plain = caseOf(config, limits);
   const name = `${plain.name}, ${JSON.stringify(leaves)}`;
   return { ...plain, name, zero: { ...plain.zero, ...leaves } };
@@ -58,12 +60,27 @@ function leafCase(config: HfConfig, limits: typeof LIMITS[number], leaves: Case[
 
 const CASES: readonly Case[] = [
   ...LIMITS.map((limits) => caseOf(BLOOM, limits)),
-  ...CONFIGS.slice(1).map((config) => caseOf(config, LIMITS[1])),
+  ...CONFIGS.slice(1).map((config) => caseOf(config, LIMITS[1] as Limits)),
   ...LIMITS.map((limits) => leafCase(BLOOM, limits, { leaf_module: { classes: ["BloomBlock"] } })),
-  leafCase(CONFIGS[1] as HfConfig, LIMITS[1], { leaf_module: { name_suffixes: ["mlp"] } }),
+  leafCase(CONFIGS[1] as HfConfig, LIMITS[1] as Limits, {
+    leaf_module: { name_suffixes: ["mlp"] },
+  }),
+  // A tied embedding stays where those between its uses are leaves, and nothing is gathered ahead beside it.
+  ...[70_000, 90_000].flatMap((reuse) =>
+    [CONFIGS[0], { ...LLAMA, model_type: "llama", tie_word_embeddings: true }].map((config) =>
+      leafCase(config as HfConfig, [30_000, 60_000, reuse], {
+        leaf_module: { classes: ["BloomBlock", "LlamaDecoderLayer"] },
+      })
+    )
+  ),
+  ...[20_000, 40_000, 60_000, 90_000].map((reuse) =>
+    leafCase(CONFIGS[1] as HfConfig, [5000, 1e9, reuse], {
+      leaf_module: { name_suffixes: ["mlp"] },
+    })
+  ),
   // Layers have 5553 parameters for each of their modules, attention alone 5546.
-  leafCase(BLOOM, LIMITS[1], { stage3_module_granularity_threshold: 5553 }),
-  leafCase(BLOOM, LIMITS[1], { stage3_module_granularity_threshold: 5552 }),
+  leafCase(BLOOM, LIMITS[1] as Limits, { stage3_module_granularity_threshold: 5553 }),
+  leafCase(BLOOM, LIMITS[1] as Limits, { stage3_module_granularity_threshold: 5552 }),
 ];
 
 type Events = readonly (readonly string[])[];
@@ -102,20 +119,30 @@ function contextOf(config: HfConfig): StrategyContext {
 class EventWriter implements TraceSink {
   readonly passes: string[][] = [];
   readonly #names: string[] = [];
+  readonly #alive = new Set<number>();
 
   beginPhase(): void {}
 
   allocate({ name }: Tensor): number {
     const short = name === "gathered together" ? "all" : name.replace(" (gathered)", "");
     this.passes.at(-1)?.push(`allocate ${short}`);
-    return this.#names.push(short) - 1;
+    const handle = this.#names.push(short) - 1;
+    this.#alive.add(handle);
+    return handle;
   }
 
   free(handle: number): void {
     this.passes.at(-1)?.push(`free ${this.#names[handle]}`);
+    this.#alive.delete(handle);
   }
 
   run(): void {}
+
+  /** All that is in memory while a module runs. */
+  noteAlive(): void {
+    const names = [...this.#alive].map((handle) => this.#names[handle]);
+    this.passes.at(-1)?.push(`alive ${names.sort().join()}`);
+  }
 }
 
 const NOTHING: TraceSink = { beginPhase() {}, allocate: () => 0, free() {}, run() {} };
@@ -134,11 +161,13 @@ function traced({ config, zero, passes }: Case): Events {
       coordinator.beginPass();
       events.passes.push([]);
     },
-    enter(parameters: readonly ZeroWeight[]) {
-      events.passes.at(-1)?.push(`call ${parameters.map(({ name }) => name).sort().join()}`);
-      coordinator.enter(parameters);
+    enter(call: ModuleCall<ZeroWeight>) {
+      const names = call.parameters.map(({ name }) => name);
+      events.passes.at(-1)?.push(`call ${names.sort().join()}`);
+      coordinator.enter(call);
+      events.noteAlive();
     },
-    leave: (parameters) => coordinator.leave(parameters),
+    leave: (call) => coordinator.leave(call),
   });
   const workload = { batchSize: 2, promptTokens: 4, newTokens: 1 };
   for (let pass = 0; pass < passes; pass++) {
@@ -163,7 +192,7 @@ function byCall(events: readonly string[]): string[] {
   return calls.flatMap(([call = "", ...rest]) => [call, ...rest.sort()]);
 }
 
-Deno.test("gathers, copies and releases follow each other as DeepSpeed does them on two ranks", async (t) => {
+Deno.test("gathers, copies and releases follow each other as in DeepSpeed on two ranks, and the same is alive", async (t) => {
   const measured = await real(CASES);
   for (const [index, each] of CASES.entries()) {
     await t.step(each.name, () => {

@@ -12,6 +12,16 @@ export interface LiveParameter {
   readonly persists: boolean;
 }
 
+/** A call of a module as its hooks see it. */
+export interface ModuleCall<P> {
+  /** What is gathered for it: of a leaf all that is in it, of others what they have themselves. */
+  readonly parameters: readonly P[];
+  readonly isLeaf: boolean;
+  /** What it has itself, and all that is in it. */
+  readonly own: readonly P[];
+  readonly within: readonly P[];
+}
+
 /** DeepSpeed's settings, in elements. */
 export interface LiveLimits {
   readonly prefetchBucket: number;
@@ -38,11 +48,11 @@ export class Coordinator<P extends LiveParameter> {
   readonly #limits: LiveLimits;
   readonly #gatherer: Gatherer<P>;
   readonly #ids: ReadonlyMap<P, number>;
-  /** Parameters of each module call of the first pass. */
-  #calls: (readonly P[])[] = [];
+  /** Module calls of the first pass. */
+  readonly #calls: ModuleCall<P>[];
   #isRecorded = false;
-  /** Per call, whether a parameter is used again within the reuse distance: the same in every pass. */
-  readonly #isReusedSoon: Map<P, boolean>[] = [];
+  /** Per module that returned and call that had begun last, what may be dropped: as it was when first asked for. */
+  readonly #droppable: Map<readonly P[], ReadonlySet<P>>[] = [];
   #queue: Use<P>[] = [];
   /** Position of the next entry of the queue. */
   #next = 0;
@@ -55,18 +65,18 @@ export class Coordinator<P extends LiveParameter> {
 
   /**
    * @param parameters All parameters in the order in which they were partitioned: their ids.
-   * @param recorded The parameters of each module call of a pass, when one was recorded before.
+   * @param recorded The module calls of a pass, when one was recorded before.
    */
   constructor(
     parameters: readonly P[],
     limits: LiveLimits,
     gatherer: Gatherer<P>,
-    recorded: readonly (readonly P[])[] = [],
+    recorded: readonly ModuleCall<P>[] = [],
   ) {
     this.#ids = new Map(parameters.map((parameter, id) => [parameter, id]));
     this.#limits = limits;
     this.#gatherer = gatherer;
-    this.#calls = recorded.map((parameters) => this.#byId(parameters));
+    this.#calls = [...recorded];
   }
 
   /** `reset_step`, before each forward pass. */
@@ -78,8 +88,8 @@ export class Coordinator<P extends LiveParameter> {
     this.#inFlight.clear();
     if (!this.#isRecorded && this.#calls.length > 0) {
       this.#isRecorded = true;
-      this.#queue = this.#calls.flatMap((parameters, step) =>
-        parameters.map((parameter) => ({ parameter, step }))
+      this.#queue = this.#calls.flatMap(({ parameters }, step) =>
+        this.#byId(parameters).map((parameter) => ({ parameter, step }))
       );
     }
     this.#next = 0;
@@ -89,9 +99,9 @@ export class Coordinator<P extends LiveParameter> {
   }
 
   /** `fetch_sub_module`, before a module runs. */
-  enter(parameters: readonly P[]): void {
-    const sorted = this.#byId(parameters);
-    if (!this.#isRecorded) this.#calls.push(sorted);
+  enter(call: ModuleCall<P>): void {
+    const sorted = this.#byId(call.parameters);
+    if (!this.#isRecorded) this.#calls.push(call);
     this.#gather(sorted);
     for (const parameter of sorted) {
       if (!this.#inFlight.delete(parameter)) continue;
@@ -102,9 +112,10 @@ export class Coordinator<P extends LiveParameter> {
   }
 
   /** `release_sub_module`, after it has run. */
-  leave(parameters: readonly P[]): void {
-    for (const parameter of parameters) {
-      if (!this.#isRecorded || this.#mayRelease(parameter)) this.#release(parameter);
+  leave(call: ModuleCall<P>): void {
+    const droppable = this.#isRecorded ? this.#droppableAfter(call) : undefined;
+    for (const parameter of call.parameters) {
+      if (droppable === undefined || droppable.has(parameter)) this.#release(parameter);
     }
   }
 
@@ -158,28 +169,34 @@ export class Coordinator<P extends LiveParameter> {
     return parameter;
   }
 
+  /** `__params_to_release`, whose answers are kept from pass to pass. */
+  #droppableAfter(call: ModuleCall<P>): ReadonlySet<P> {
+    const known = (this.#droppable[this.#step] ??= new Map());
+    let droppable = known.get(call.parameters);
+    if (droppable === undefined) {
+      droppable = new Set(call.parameters.filter((parameter) => this.#mayRelease(parameter, call)));
+      known.set(call.parameters, droppable);
+    }
+    return droppable;
+  }
+
   /** A parameter stays when prefetching has skipped a later use of it, or when that use is near. */
-  #mayRelease(parameter: P): boolean {
+  #mayRelease(parameter: P, { isLeaf }: ModuleCall<P>): boolean {
     if (parameter.persists || (this.#fetchedFor.get(parameter) ?? -Infinity) > this.#step) {
       return false;
     }
-    const known = this.#isReusedSoon[this.#step]?.get(parameter);
-    if (known !== undefined) return !known;
-    const found = this.#findReuse(parameter);
-    (this.#isReusedSoon[this.#step] ??= new Map()).set(parameter, found);
-    return !found;
-  }
-
-  #findReuse(parameter: P): boolean {
     let distance = 0;
     for (let step = this.#step; step < this.#calls.length; step++) {
-      if (distance >= this.#limits.maxReuseDistance) return false;
-      for (const other of this.#calls[step] ?? []) {
-        if (other === parameter) return true;
+      if (distance >= this.#limits.maxReuseDistance) break;
+      // Whether the module that returned is a leaf decides how all later ones are looked at: from outside of leaves,
+      // these have no parameters of their own.
+      const later = this.#calls[step];
+      for (const other of (isLeaf ? later?.within : later?.own) ?? []) {
+        if (other === parameter) return false;
         distance += other.elements;
       }
     }
-    return false;
+    return true;
   }
 
   #release(parameter: P): void {

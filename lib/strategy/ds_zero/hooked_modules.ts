@@ -5,23 +5,24 @@
 import type { Execution } from "../../model/family.ts";
 import type { Module } from "../../model/module.ts";
 import { plainExecution } from "../execution.ts";
-import { leafAround, pathTo } from "./leaves.ts";
+import type { ModuleCall } from "./coordinator.ts";
+import { pathTo } from "./leaves.ts";
 import type { ZeroLayout, ZeroWeight } from "./place.ts";
 
 /** What the hooks do. */
 export interface ModuleHooks {
   /** Before each forward pass. */
   beginPass(): void;
-  /** Before a module runs that uses these parameters. */
-  enter(parameters: readonly ZeroWeight[]): void;
+  /** Before a module runs. */
+  enter(call: ModuleCall<ZeroWeight>): void;
   /** After it has run. */
-  leave(parameters: readonly ZeroWeight[]): void;
+  leave(call: ModuleCall<ZeroWeight>): void;
 }
 
 /** A module that is running. */
 interface Running {
   readonly name: string;
-  readonly parameters: readonly ZeroWeight[];
+  readonly call: ModuleCall<ZeroWeight>;
 }
 
 /**
@@ -36,17 +37,17 @@ export function hookedModules(
   hooks: ModuleHooks,
 ): Execution {
   const called = calledModules(root);
-  const parametersOf = parametersByModule(weights, leaves);
+  const calls = callsByModule(weights, leaves);
   const running: Running[] = [];
 
-  function call(name: string): void {
-    const parameters = parametersOf.get(name) ?? [];
-    running.push({ name, parameters });
-    hooks.enter(parameters);
+  function begin(name: string): void {
+    const call = calls.get(name) ?? NO_PARAMETERS;
+    running.push({ name, call });
+    hooks.enter(call);
   }
 
   function returnTo(depth: number): void {
-    while (running.length > depth) hooks.leave((running.pop() as Running).parameters);
+    while (running.length > depth) hooks.leave((running.pop() as Running).call);
   }
 
   let first: string | undefined;
@@ -64,10 +65,10 @@ export function hookedModules(
       const shared = path.findIndex((name, depth) => running[depth]?.name !== name);
       returnTo(shared === -1 ? path.length : shared);
       for (const name of path.slice(running.length)) {
-        call(name);
+        begin(name);
         if (leaves.has(name)) return;
       }
-      call(module);
+      begin(module);
     },
     leave(module) {
       const depth = running.findLastIndex(({ name }) => name === module);
@@ -95,19 +96,42 @@ function isWithin(module: string, outer: string): boolean {
   return outer === "" || module.startsWith(`${outer}.`);
 }
 
-/** Of a module with hooks those that it has itself, of a leaf all that are in it. */
-function parametersByModule(
+const NO_PARAMETERS: ModuleCall<ZeroWeight> = {
+  parameters: [],
+  isLeaf: false,
+  own: [],
+  within: [],
+};
+
+/** What the hooks of each module with parameters see, in it or below it. */
+function callsByModule(
   weights: readonly ZeroWeight[],
   leaves: ReadonlySet<string>,
-): ReadonlyMap<string, readonly ZeroWeight[]> {
-  const byModule = new Map<string, ZeroWeight[]>();
+): ReadonlyMap<string, ModuleCall<ZeroWeight>> {
+  const own = new Map<string, Set<ZeroWeight>>();
+  const within = new Map<string, Set<ZeroWeight>>();
   for (const weight of weights) {
-    const users = weight.modules.map((module) => leafAround(module, leaves) ?? module);
-    for (const module of new Set(users)) {
-      const known = byModule.get(module);
-      if (known === undefined) byModule.set(module, [weight]);
-      else known.push(weight);
+    for (const module of weight.modules) {
+      add(own, module, weight);
+      for (const outer of [...pathTo(module), module]) add(within, outer, weight);
     }
   }
-  return byModule;
+  const calls = new Map<string, ModuleCall<ZeroWeight>>();
+  for (const [name, all] of within) {
+    const isLeaf = leaves.has(name);
+    const itsOwn = [...own.get(name) ?? []];
+    const inIt = [...all];
+    calls.set(name, { parameters: isLeaf ? inIt : itsOwn, isLeaf, own: itsOwn, within: inIt });
+  }
+  return calls;
+}
+
+function add(
+  sets: Map<string, Set<ZeroWeight>>,
+  name: string,
+  weight: ZeroWeight,
+): void {
+  const known = sets.get(name);
+  if (known === undefined) sets.set(name, new Set([weight]));
+  else known.add(weight);
 }

@@ -8,7 +8,7 @@ import { beginningWith } from "../execution.ts";
 import { generationOf } from "../generation.ts";
 import { traceFirstGeneration, traceStart } from "../start.ts";
 import type { StrategyContext, Workload } from "../strategy.ts";
-import { Coordinator } from "./coordinator.ts";
+import { Coordinator, type ModuleCall } from "./coordinator.ts";
 import { GatherMemory } from "./gather.ts";
 import { hookedModules } from "./hooked_modules.ts";
 import { traceLoad } from "./load.ts";
@@ -99,20 +99,20 @@ function inLeaves({ weights, leaves }: ZeroLayout): ReadonlySet<ZeroWeight> {
   );
 }
 
-const RECORDS = new WeakMap<ZeroLayout, readonly (readonly ZeroWeight[])[]>();
+const RECORDS = new WeakMap<ZeroLayout, readonly ModuleCall<ZeroWeight>[]>();
 
-/** The parameters of each module call of a pass: the same for a prompt as for one token. */
+/** The module calls of a pass: the same for a prompt as for one token. */
 function recordedCalls(
   spec: DsZeroSpec,
   context: StrategyContext,
   layout: ZeroLayout,
-): readonly (readonly ZeroWeight[])[] {
+): readonly ModuleCall<ZeroWeight>[] {
   const known = RECORDS.get(layout);
   if (known !== undefined) return known;
-  const calls: (readonly ZeroWeight[])[] = [];
+  const calls: ModuleCall<ZeroWeight>[] = [];
   const recorder = hookedModules(context.root, layout, {
     beginPass: () => {},
-    enter: (parameters) => void calls.push(parameters),
+    enter: (call) => void calls.push(call),
     leave: () => {},
   });
   const workload = { batchSize: 1, promptTokens: 1, newTokens: 1 };

@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { Coordinator, type LiveParameter } from "../../../lib/strategy/ds_zero/coordinator.ts";
+import {
+  Coordinator,
+  type LiveParameter,
+  type ModuleCall,
+} from "../../../lib/strategy/ds_zero/coordinator.ts";
 
 /** Keeps what is gathered, and how much at most. */
 class Ledger {
@@ -37,12 +41,18 @@ function parameters(count: number, elements = 10): LiveParameter[] {
   }));
 }
 
+/** A call of a module that is no leaf and has these parameters itself. */
+function callOf(own: readonly LiveParameter[]): ModuleCall<LiveParameter> {
+  return { parameters: own, isLeaf: false, own, within: own };
+}
+
 /** Runs modules with one parameter each, in order. */
 function pass(coordinator: Coordinator<LiveParameter>, order: readonly LiveParameter[]): void {
   coordinator.beginPass();
   for (const parameter of order) {
-    coordinator.enter([parameter]);
-    coordinator.leave([parameter]);
+    const call = callOf([parameter]);
+    coordinator.enter(call);
+    coordinator.leave(call);
   }
 }
 
@@ -105,6 +115,37 @@ Deno.test("a parameter that is used again within the reuse distance, or that per
   assert.equal(ledger.live.size, 1);
 });
 
+Deno.test("seen from outside of leaves, these have no parameters: a tied one stays however many they are", () => {
+  const [tied, ...inLeaves] = parameters(9);
+  assert.ok(tied);
+  const head = callOf([tied]);
+  const leaves = inLeaves.map((each) => ({
+    parameters: [each],
+    isLeaf: true,
+    own: [],
+    within: [each],
+  }));
+  function gathersOfTied(calls: readonly ModuleCall<LiveParameter>[]): number {
+    const ledger = new Ledger();
+    const limits = { prefetchBucket: 0, maxLive: 1e9, maxReuseDistance: 25 };
+    const coordinator = new Coordinator([tied as LiveParameter, ...inLeaves], limits, ledger);
+    for (let pass = 0; pass < 2; pass++) {
+      if (pass === 1) ledger.started.length = 0;
+      coordinator.beginPass();
+      for (const call of calls) {
+        coordinator.enter(call);
+        coordinator.leave(call);
+      }
+    }
+    return ledger.started.flat().filter((name) => name === "p0").length;
+  }
+  assert.equal(gathersOfTied([head, ...leaves, head]), 1);
+  assert.equal(gathersOfTied([head, ...inLeaves.map((each) => callOf([each])), head]), 2);
+  // A leaf looks into others: the tied parameter of a first one that is used again behind them is dropped.
+  const first = { parameters: [tied], isLeaf: true, own: [], within: [tied] };
+  assert.equal(gathersOfTied([first, ...leaves, head]), 2);
+});
+
 Deno.test("whatever the order and the limits, nothing is gathered twice or dropped twice, and all is dropped", () => {
   fc.assert(
     fc.property(
@@ -122,14 +163,16 @@ Deno.test("whatever the order and the limits, nothing is gathered twice or dropp
         const all = sizes.map((size, index) => ({ ...size, name: `p${index}` }));
         const calls = modules.map((
           indexes,
-        ) => [...new Set(indexes.map((index) => all[index % all.length] as LiveParameter))]);
+        ) =>
+          callOf([...new Set(indexes.map((index) => all[index % all.length] as LiveParameter))])
+        );
         const ledger = new Ledger();
         const coordinator = new Coordinator<LiveParameter>(all, limits, ledger);
         for (let step = 0; step < 4; step++) {
           coordinator.beginPass();
           for (const call of calls) {
             coordinator.enter(call);
-            for (const parameter of call) assert.ok(ledger.live.has(parameter));
+            for (const parameter of call.parameters) assert.ok(ledger.live.has(parameter));
             coordinator.leave(call);
           }
         }

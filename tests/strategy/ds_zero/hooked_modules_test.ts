@@ -28,8 +28,8 @@ function noting(...leaves: string[]) {
     void told.push([word, ...parameters.map(({ name }) => name)].join(" "));
   const execution = hookedModules(ROOT, { weights: WEIGHTS, leaves: new Set(leaves) }, {
     beginPass: () => void told.push("begin"),
-    enter: (parameters) => words("enter", parameters),
-    leave: (parameters) => words("leave", parameters),
+    enter: ({ parameters }) => words("enter", parameters),
+    leave: ({ parameters }) => words("leave", parameters),
   });
   const run = (...modules: string[]) => {
     for (const module of modules) {

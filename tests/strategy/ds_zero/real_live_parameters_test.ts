@@ -51,8 +51,9 @@ for (const { limits, peakElements } of fixture.cases) {
       peak = 0;
       coordinator.beginPass();
       for (const [kind, parameters] of calls) {
-        if (kind === "enter") coordinator.enter(parameters);
-        else coordinator.leave(parameters);
+        const call = { parameters, isLeaf: false, own: parameters, within: parameters };
+        if (kind === "enter") coordinator.enter(call);
+        else coordinator.leave(call);
       }
       return peak;
     });
