@@ -9,7 +9,7 @@ import { DiagnosticError } from "../diagnostics/diagnostic.ts";
 import { badCalibration } from "../diagnostics/messages/report.ts";
 import { quote } from "../diagnostics/quote.ts";
 import { readCalibration } from "./calibration_file.ts";
-import type { Terminal } from "./terminal.ts";
+import { environment, type Terminal } from "./terminal.ts";
 
 /** Finds the calibration of a kind of device. */
 export type CalibrationLookup = (kind: string) => CalibrationFile | undefined;
@@ -51,7 +51,7 @@ export function calibrationLookup(
       throw new DiagnosticError([badCalibration({ path, reason })]);
     };
   }
-  const folder = calibrationFolder((name) => Deno.env.get(name));
+  const folder = calibrationFolder(environment);
   return (kind) => {
     const own = folder === undefined ? undefined : calibrationPath(folder, kind);
     if (own === undefined || !isThere(own)) return undefined;

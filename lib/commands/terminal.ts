@@ -58,8 +58,8 @@ function writeAll(stream: { writeSync(data: Uint8Array): number }, text: string)
   }
 }
 
-/** Undefined where reading the environment is not permitted. */
-function environment(name: string): string | undefined {
+/** A variable of the environment; undefined where reading it is not permitted. */
+export function environment(name: string): string | undefined {
   try {
     return Deno.env.get(name);
   } catch {

@@ -39,6 +39,14 @@ Deno.test("a plan reads this project and the pipeline's folder only", async () =
   }
 });
 
+Deno.test("a plan does without the environment where Deno may not read it", async () => {
+  const { exitCode, stderr } = await runCli(["plan", "pipelines/bloom.yaml"], {
+    cwd: projectFolder,
+    flags: ["--allow-read", "--no-prompt"],
+  });
+  assert.equal(exitCode, 0, stderr);
+});
+
 Deno.test("--out needs to write, and says so", async () => {
   const { exitCode, stderr } = await runCli(
     ["plan", "pipelines/tiny.yaml", "--out", "/tmp/never-written.json"],
