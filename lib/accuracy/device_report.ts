@@ -86,6 +86,7 @@ export function calibrationOfReport(
     launchSeconds: launchSeconds(report, device, context),
     pinnedLinkEfficiency: ZERO_PART.pinned * rates.hostToDevicePinnedBytesPerSecond /
       device.hostLinkBytesPerSecond,
+    pinnedCopyEfficiency: rates.hostToDevicePinnedBytesPerSecond / device.hostLinkBytesPerSecond,
     pageableBytesPerSecond: ZERO_PART.pageable * rates.hostToDevicePageableBytesPerSecond,
   };
   const facts = Object.entries(values).flatMap(([name, value]) =>

@@ -49,8 +49,10 @@ export interface SpeedConstants {
   readonly returnSecondsPerByte: number;
   /** Fixed cost of one operation over a link: a collective's start. */
   readonly linkLatencySeconds: number;
-  /** Part of the host link that copies from pinned memory reach. */
+  /** Part of the host link that copies from pinned memory reach on one rank, with what the host does between them. */
   readonly pinnedLinkEfficiency: number;
+  /** Part of it that a plain copy from pinned memory reaches. */
+  readonly pinnedCopyEfficiency: number;
   /** Rate of copies from memory that is not pinned. */
   readonly pageableBytesPerSecond: number;
   /** Rate at which one rank fills memory of its own on the host with weights: each page is new to it. */

@@ -1,8 +1,9 @@
 /**
  * The time interpreter: two clocks walk along the trace. The host's prepares one kernel after the other and runs ahead;
  * the device's starts a kernel when the one before has ended and the host has prepared it, and takes as long as the
- * slowest of its terms (memory, arithmetic, link), as in the roofline model (Williams et al., 2009). A pass is over when
- * both are. Devices of one process take turns, so they share a clock; ranks that are alike share it too.
+ * slowest of its terms (memory, arithmetic, link), as in the roofline model (Williams et al., 2009). Where the host waits
+ * for a copy, that is time of the host: the device computes meanwhile. A pass is over when both are. Devices of one
+ * process take turns, so they share a clock; ranks that are alike share it too.
  */
 import type { Operation, Phase, TraceSink } from "../trace/trace.ts";
 import type { Rates } from "./rates.ts";
@@ -76,6 +77,7 @@ export class Clock implements TraceSink {
     const costs = operations.map((operation) => this.#costOf(operation));
     const launches = Float64Array.from(costs, ({ launchSeconds }) => launchSeconds);
     const kernels = Float64Array.from(costs, ({ seconds }) => seconds);
+    const awaited = operations.map(({ isAwaited = false }) => isAwaited && !hostIsDevice);
     const counts = new Uint32Array(costs.length);
     for (let i = 0; i < order.length; i++) {
       const index = order[i] as number;
@@ -93,6 +95,10 @@ export class Clock implements TraceSink {
       for (let i = 0; i < order.length; i++) {
         const index = order[i] as number;
         hostTime += (launches[index] as number) * hostFactor;
+        if (awaited[index]) {
+          hostTime += (kernels[index] as number) * deviceFactor;
+          continue;
+        }
         deviceTime = Math.max(deviceTime, hostTime) + (kernels[index] as number) * deviceFactor;
         if (hostIsDevice) hostTime = deviceTime;
       }
@@ -184,11 +190,13 @@ export class Clock implements TraceSink {
     return isMatrixVector ? Math.max(seconds, flops / (2 * headDim) * dotProductSeconds) : seconds;
   }
 
-  #linkSeconds({ link, linkBytes }: Operation): number {
+  #linkSeconds({ link, linkBytes, isAwaited = false }: Operation): number {
     if (link === undefined || linkBytes === undefined) return 0;
     const rates = this.#rates;
     const rate = link === "device"
       ? rates.deviceLinkBytesPerSecond
+      : link === "host" && isAwaited
+      ? rates.hostCopyBytesPerSecond
       : link === "host"
       ? rates.hostLinkBytesPerSecond
       : rates.diskBytesPerSecond;

@@ -49,8 +49,9 @@ function distinctOf(pass: ProgramPass): Distinct {
   const order = Int32Array.from(pass.operations, (operation, index) => {
     const start = OPERATION_TERMS * index;
     const its = pass.termOf.subarray(start, start + OPERATION_TERMS);
-    const { kind, launches, link, isReplayed, isCollective } = operation;
-    const key = `${its.join()} ${kind} ${launches} ${link} ${isReplayed} ${isCollective}`;
+    const { kind, launches, link, isReplayed, isCollective, isAwaited } = operation;
+    const key =
+      `${its.join()} ${kind} ${launches} ${link} ${isReplayed} ${isCollective} ${isAwaited}`;
     let place = places.get(key);
     if (place === undefined) {
       place = operations.length;

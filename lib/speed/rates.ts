@@ -37,6 +37,8 @@ export interface Rates {
   readonly generateSeconds: number;
   readonly deviceLinkBytesPerSecond: number;
   readonly hostLinkBytesPerSecond: number;
+  /** Copies that the host waits for, one by one: such waits are not hidden in their rate. */
+  readonly hostCopyBytesPerSecond: number;
   readonly diskBytesPerSecond: number;
   /** Fixed cost of one operation over a link: a collective's start. */
   readonly linkLatencySeconds: number;
@@ -95,6 +97,9 @@ export function ratesOf(
     deviceLinkBytesPerSecond: device.linkBytesPerSecond * facts.deviceLinkEfficiency,
     hostLinkBytesPerSecond: pinned
       ? device.hostLinkBytesPerSecond * facts.pinnedLinkEfficiency
+      : facts.pageableBytesPerSecond,
+    hostCopyBytesPerSecond: pinned
+      ? device.hostLinkBytesPerSecond * facts.pinnedCopyEfficiency
       : facts.pageableBytesPerSecond,
     diskBytesPerSecond,
     linkLatencySeconds: facts.linkLatencySeconds,

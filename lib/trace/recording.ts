@@ -134,7 +134,8 @@ export function sameOperation(left: Operation, right: Operation | undefined): bo
   return left === right || right !== undefined &&
       left.device === right.device && left.name === right.name && left.kind === right.kind &&
       left.launches === right.launches && left.link === right.link &&
-      left.isReplayed === right.isReplayed && left.isCollective === right.isCollective;
+      left.isReplayed === right.isReplayed && left.isCollective === right.isCollective &&
+      left.isAwaited === right.isAwaited;
 }
 
 /** Whether two tensors differ in nothing but their size. */

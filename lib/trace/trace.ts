@@ -68,6 +68,8 @@ export interface Operation {
   readonly isReplayed?: boolean;
   /** Whether Python calls a communication library for it, which takes the host longer than a kernel. */
   readonly isCollective?: boolean;
+  /** Whether it is a copy beside the computation that the host waits for before it goes on. */
+  readonly isAwaited?: boolean;
   /** Bytes that this device sends over `link`. */
   readonly linkBytes?: number;
   readonly link?: "device" | "host" | "disk";

@@ -24,6 +24,7 @@ const RATES: Rates = {
   generateSeconds: 0,
   deviceLinkBytesPerSecond: 10,
   hostLinkBytesPerSecond: 5,
+  hostCopyBytesPerSecond: 8,
   diskBytesPerSecond: 2,
   linkLatencySeconds: 0.25,
   spread: { host: 2, device: 1.25, decode: 1.25 },
@@ -50,6 +51,16 @@ Deno.test("an operation takes as long as its slowest term", () => {
   assert.equal(secondsOf({ bytes: 300, flops: 2000, kind: "bytes" }), 3);
   assert.equal(secondsOf({ launches: 4 }, { kernelSeconds: 2 }), 10, "2 s until it is prepared");
   assert.equal(secondsOf({}), 0);
+});
+
+Deno.test("a copy that the host waits for is time of the host, and the device computes beside it", () => {
+  const copy = { link: "host", linkBytes: 16, isAwaited: true } as const;
+  const kernel = { bytes: 100, launches: 1 };
+  assert.equal(clockOf([copy, kernel]).span("prefill").mid, 3.75, "at the rate of plain copies");
+  // The host: 0.5 s, a copy of 2.25 s, 0.5 s; the first kernel is done by then, the second follows.
+  assert.equal(clockOf([kernel, copy, kernel]).span("prefill").mid, 4.25);
+  const { isAwaited: _, ...plain } = copy;
+  assert.equal(clockOf([kernel, plain, kernel]).span("prefill").mid, 0.5 + 1 + 3.45 + 1);
 });
 
 Deno.test("attention of one query token is bound by its dot products, of several by bytes", () => {

@@ -1,5 +1,5 @@
 /** What a gathered parameter costs on the device, and what gathering it sends (partition_parameters.py, 0.19.8). */
-import type { TraceSink } from "../../trace/trace.ts";
+import type { Operation, TraceSink } from "../../trace/trace.ts";
 import { Tape } from "../../trace/tape.ts";
 import type { Gatherer } from "./coordinator.ts";
 import type { ZeroWeight } from "./place.ts";
@@ -16,6 +16,11 @@ export interface Partitioning {
 }
 
 const GATHER_STREAM = 1;
+
+type Link = NonNullable<Operation["link"]>;
+
+/** What parameters come over. */
+const LINKS = { none: "device", cpu: "host", nvme: "disk" } as const;
 
 /** Parameters that one collective brings. */
 interface Bucket {
@@ -56,6 +61,7 @@ export class GatherMemory implements Gatherer<ZeroWeight> {
       for (const parameter of parameters) this.#allocate(parameter);
       return this.#send(bytes, bytes);
     }
+    const partBytes = bytes / ranks;
     const [only] = parameters;
     if (parameters.length === 1 && only !== undefined) {
       this.#allocate(only);
@@ -70,7 +76,11 @@ export class GatherMemory implements Gatherer<ZeroWeight> {
     }
     // gloo gathers into a buffer of its own.
     if (isCpu) this.#tape.free(this.#buffer("gathered by gloo", bytes));
-    this.#send(bytes, bytes * (offload === "none" ? (ranks - 1) / ranks : 1));
+    if (offload === "cpu") this.#bring(parameters.length, partBytes);
+    // The parts of several are copied into the buffer.
+    if (parameters.length > 1) this.#copy(1, partBytes);
+    if (offload === "nvme") this.#send(bytes, bytes);
+    else this.#send(bytes, partBytes * (ranks - 1), "device");
   }
 
   wait(parameter: ZeroWeight): void {
@@ -80,7 +90,12 @@ export class GatherMemory implements Gatherer<ZeroWeight> {
     const bucket = this.#buckets.get(parameter);
     if (bucket === undefined) return;
     if (bucket.pending.size === bucket.parameters.length) {
-      for (const each of bucket.parameters) this.#allocate(each);
+      let bytes = 0;
+      for (const each of bucket.parameters) {
+        this.#allocate(each);
+        bytes += this.#wholeBytes(each);
+      }
+      this.#copy(bucket.parameters.length, bytes);
     }
     bucket.pending.delete(parameter);
     this.#buckets.delete(parameter);
@@ -121,8 +136,28 @@ export class GatherMemory implements Gatherer<ZeroWeight> {
     });
   }
 
-  #send(bytes: number, linkBytes: number): void {
-    const link = { none: "device", cpu: "host", nvme: "disk" } as const;
+  /** Offloaded parts come over a link that is this rank's own, and the host waits for them (`Tensor.to`). */
+  #bring(launches: number, bytes: number): void {
+    this.#sink.run({
+      device: 0,
+      name: "parts to the device",
+      flops: 0,
+      bytes,
+      launches,
+      link: "host",
+      linkBytes: bytes,
+      // On the stream of the computation they would wait for that.
+      ...(this.#partitioning.overlaps ? { isAwaited: true } : {}),
+    });
+  }
+
+  /** Parts into a buffer, and parameters out of one: beside the computation where gathers have a stream. */
+  #copy(launches: number, bytes: number): void {
+    if (this.#partitioning.overlaps) return;
+    this.#sink.run({ device: 0, name: "cat", flops: 0, bytes: 2 * bytes, launches });
+  }
+
+  #send(bytes: number, linkBytes: number, link: Link = LINKS[this.#partitioning.offload]): void {
     this.#sink.run({
       device: 0,
       name: "all_gather",
@@ -130,7 +165,7 @@ export class GatherMemory implements Gatherer<ZeroWeight> {
       bytes,
       launches: 1,
       isCollective: this.#partitioning.ranks > 1,
-      link: link[this.#partitioning.offload],
+      link,
       linkBytes,
     });
   }
