@@ -13,6 +13,7 @@ from transformers import LogitsProcessor, LogitsProcessorList
 
 from .failures import describe, is_out_of_memory
 from .inputs import make_inputs
+from .memory import bytes_outside
 
 PACKAGES = ("torch", "transformers", "accelerate", "deepspeed", "safetensors", "tokenizers")
 
@@ -275,9 +276,8 @@ def limit_gpu(session) -> None:
         return
     devices = [session.local_rank] if session.world_size > 1 else range(torch.cuda.device_count())
     for device in devices:
-        free, total = torch.cuda.mem_get_info(device)
-        outside = total - free - torch.cuda.memory_reserved(device)
-        fraction = max(0.0, min(1.0, (cap - outside) / total))
+        _, total = torch.cuda.mem_get_info(device)
+        fraction = max(0.0, min(1.0, (cap - bytes_outside(torch, device)) / total))
         torch.cuda.set_per_process_memory_fraction(fraction, device)
 
 

@@ -17,7 +17,8 @@ class MemorySampler:
     """Samples `/proc/self/status`, and on a GPU the driver's used bytes.
 
     `begin()` starts a phase; `end()` gives its `MemorySample` as the protocol has it. Peaks of the CUDA allocator are
-    exact: they come from its own counters.
+    exact: they come from its own counters. A peak of the driver's bytes that falls between two samples is not lost
+    either: nearly all of it is the allocator's.
     """
 
     def __init__(self, events, on_gpu: bool) -> None:
@@ -69,15 +70,18 @@ class MemorySampler:
         self._sample_gpu(torch)
         with self._lock:
             peaks = dict(self._gpu_peaks)
-        devices = [
-            _device_peaks(
-                device,
-                peak,
-                torch.cuda.max_memory_allocated(device),
-                torch.cuda.max_memory_reserved(device),
+        devices = []
+        for device, sampled in sorted(peaks.items()):
+            reserved = torch.cuda.max_memory_reserved(device)
+            devices.append(
+                _device_peaks(
+                    device,
+                    # What is outside of the allocator (context, kernels, libraries) only grows.
+                    max(sampled, reserved + bytes_outside(torch, device)),
+                    torch.cuda.max_memory_allocated(device),
+                    reserved,
+                )
             )
-            for device, peak in sorted(peaks.items())
-        ]
         return {"devices": devices, **host}
 
     def mark_loaded(self) -> None:
@@ -129,9 +133,19 @@ class MemorySampler:
         for device in range(torch.cuda.device_count()):
             if torch.cuda.memory_reserved(device) == 0:
                 continue  # asking the driver about a device makes a context on it
-            free, total = torch.cuda.mem_get_info(device)
             with self._lock:
-                self._gpu_peaks[device] = max(self._gpu_peaks.get(device, 0), total - free)
+                used = _driver_bytes(torch, device)
+                self._gpu_peaks[device] = max(self._gpu_peaks.get(device, 0), used)
+
+
+def bytes_outside(torch, device: int) -> int:
+    """What the driver says is in use on a GPU and the allocator does not hold."""
+    return _driver_bytes(torch, device) - torch.cuda.memory_reserved(device)
+
+
+def _driver_bytes(torch, device: int) -> int:
+    free, total = torch.cuda.mem_get_info(device)
+    return total - free
 
 
 def _device_peaks(device: int, peak: int, allocated=None, reserved=None) -> dict:
