@@ -9,7 +9,8 @@ from accelerate import dispatch_model, infer_auto_device_map  # noqa: E402
 from accelerate.utils import get_balanced_memory  # noqa: E402
 from transformers import AutoModelForCausalLM  # noqa: E402
 
-from stowage_worker.benchmark import limit_gpu, run_session  # noqa: E402
+from stowage_worker.benchmark import run_session  # noqa: E402
+from stowage_worker.devices import limit_gpu  # noqa: E402
 from stowage_worker.weights import empty_model, fill_random, model_options  # noqa: E402
 
 

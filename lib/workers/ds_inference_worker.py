@@ -8,8 +8,9 @@ import deepspeed  # noqa: E402
 import torch  # noqa: E402
 from transformers import AutoModelForCausalLM  # noqa: E402
 
-from stowage_worker.benchmark import limit_gpu, run_session  # noqa: E402
+from stowage_worker.benchmark import run_session  # noqa: E402
 from stowage_worker.checkpoint import checkpoint_files  # noqa: E402
+from stowage_worker.devices import limit_gpu  # noqa: E402
 from stowage_worker.ranks import join_ranks  # noqa: E402
 from stowage_worker.tensor_parallel import CutModel, cuts_on_meta, shards_folder  # noqa: E402
 from stowage_worker.weights import (  # noqa: E402

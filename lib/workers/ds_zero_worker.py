@@ -9,7 +9,8 @@ import torch  # noqa: E402
 from transformers import AutoModelForCausalLM  # noqa: E402
 from transformers.integrations import HfDeepSpeedConfig  # noqa: E402
 
-from stowage_worker.benchmark import limit_gpu, run_session  # noqa: E402
+from stowage_worker.benchmark import run_session  # noqa: E402
+from stowage_worker.devices import limit_gpu  # noqa: E402
 from stowage_worker.ranks import join_ranks  # noqa: E402
 from stowage_worker.weights import (  # noqa: E402
     model_config,

@@ -7,7 +7,6 @@ becomes the command.
 
 import json
 import os
-import resource
 import selectors
 import signal
 import subprocess
@@ -18,6 +17,7 @@ from pathlib import Path
 from stowage_worker.commands import follow_commands
 from stowage_worker.engine import die_with_engine, die_with_parent
 from stowage_worker.events import EventWriter
+from stowage_worker.limits import limit_data_segment
 from stowage_worker.outside import OutsideSampler, adopt_orphans, descendants, kernel_kills
 
 # Beginning and end of what a command prints are kept for the engine: arguments stand there, and figures and errors here.
@@ -165,9 +165,7 @@ def become(limit: int, words) -> None:
     """Takes the limits that the command is to have, and becomes it."""
     die_with_parent()
     if limit >= 0:
-        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-        soft = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
-        resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
+        limit_data_segment(limit)
     try:
         os.execvp(words[0], words)
     except OSError as error:

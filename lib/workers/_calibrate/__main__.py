@@ -9,6 +9,7 @@ imports. With a folder, the rate of its disk too. The folder is no part of the w
 
 import argparse
 import json
+import platform
 import subprocess
 import sys
 import time
@@ -16,6 +17,10 @@ from pathlib import Path
 
 from collective import measure_collective, run_collective
 from memory import private_bytes, status_bytes, used_bytes
+
+sys.path.append(str(Path(__file__).resolve().parent.parent))  # behind this folder, which has a `memory` of its own
+
+from stowage_worker.versions import package_versions  # noqa: E402
 
 PACKAGES = ("torch", "transformers", "accelerate", "deepspeed")
 
@@ -42,7 +47,7 @@ def measure(folder) -> dict:
     torch.cuda.synchronize()
     report["device"] = torch.cuda.get_device_name(0)
     report["devices"] = torch.cuda.device_count()
-    report["versions"] = versions_of(PACKAGES)
+    report["versions"] = {"python": platform.python_version(), **package_versions(PACKAGES)}
     report["totalBytes"] = torch.cuda.get_device_properties(0).total_memory
     report["memory"] = {
         "contextBytes": used_bytes() - idle,
@@ -90,18 +95,6 @@ def launcher_seconds():
     command = [sys.executable, "-c", "import deepspeed.launcher.runner"]
     done = subprocess.run(command, capture_output=True, check=False)
     return time.perf_counter() - started if done.returncode == 0 else None
-
-
-def versions_of(packages) -> dict:
-    import importlib.metadata
-
-    versions = {"python": ".".join(map(str, sys.version_info[:3]))}
-    for package in packages:
-        try:
-            versions[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return versions
 
 
 if __name__ == "__main__":

@@ -51,4 +51,8 @@ def step_cost(family: str) -> dict:
 
     generate(4)
     short, long = (wall_seconds(lambda n=n: generate(n), repeats=3) for n in (8, 40))
-    return {"family": family, "config": {"model_type": family, "vocab_size": 1024, **sizes}, "secondsPerStep": (long - short) / 32}
+    return {
+        "family": family,
+        "config": {"model_type": family, "vocab_size": 1024, **sizes},
+        "secondsPerStep": (long - short) / 32,
+    }

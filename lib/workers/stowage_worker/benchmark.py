@@ -1,19 +1,19 @@
 """Runs the cells of a session on a loaded model: warm-up, timed cycles, peaks, tokens."""
 
-import gc
 import hashlib
-import importlib.metadata
 import os
-import sys
+import platform
 import time
 import traceback
 
 import torch
 from transformers import LogitsProcessor, LogitsProcessorList
 
-from .failures import describe, is_out_of_memory
+from .after_failure import give_up, recover_or_leave
+from .devices import allocation_retries, clean_up, device_names, limit_gpu, synchronize
+from .failures import failure_of
 from .inputs import make_inputs
-from .memory import bytes_outside
+from .versions import package_versions
 
 PACKAGES = ("torch", "transformers", "accelerate", "deepspeed", "safetensors", "tokenizers")
 
@@ -38,7 +38,7 @@ def run_session(session, load) -> None:
         "started",
         pid=os.getpid(),
         worldSize=session.world_size,
-        versions=installed_versions(),
+        versions={"python": platform.python_version(), **package_versions(PACKAGES)},
         deviceNames=device_names(session),
     )
     session.memory.begin()
@@ -105,8 +105,7 @@ def run_cell(session, model, tokenizer, cell, device):
         return None
     except Exception as error:
         traceback.print_exc()
-        status = "oom" if is_out_of_memory(error) else "crashed"
-        return {"status": status, "phase": phase, "message": describe(error)}
+        return {"phase": phase, **failure_of(error)}
 
 
 def make_decoder(session, model, cell, device):
@@ -161,126 +160,6 @@ def cache_options(strategy) -> dict:
     return {"cache_implementation": "static", "disable_compile": True}
 
 
-def allocation_retries(session):
-    """How often, since the process began, the allocator gave cached blocks back to find room; null on a CPU."""
-    if not session.on_gpu:
-        return None
-    devices = range(torch.cuda.device_count())
-    return sum(torch.cuda.memory_stats(device).get("num_alloc_retries", 0) for device in devices)
-
-
-def recover_or_leave(session, cell, failure) -> None:
-    """Goes on after a failure where that is safe and memory is back at its level, else ends the process."""
-    tries = failure["status"] == "oom" and survives_out_of_memory(session)
-    session.events.emit(
-        "cell_failed",
-        cellId=cell["id"],
-        memory=session.memory.end(),
-        recovered=tries,
-        **failure,
-    )
-    if tries and recovers(session):
-        # Returns only when no collective of this rank is pending. Each rank says so, and the engine waits for all:
-        # then every rank has taken part in the same collectives, and the next cell may start.
-        synchronize()
-        clean_up()
-        if session.memory.is_back():
-            session.events.emit("ready", cellId=cell["id"], levelBytes=session.memory.level())
-            return
-        print("memory is not back at its level after loading: this process ends", flush=True)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(1)
-
-
-def survives_out_of_memory(session) -> bool:
-    """Whether the library can go on after an allocation failed in the middle of a pass.
-
-    ZeRO is left with parameters that are gathered or on their way, which its recovery lets go; a workspace of fused
-    kernels is made once.
-    """
-    if session.strategy["use"] == "ds-zero":
-        return session.recovery is not None
-    return not session.strategy.get("kernelInject", False)
-
-
-def recovers(session) -> bool:
-    """Lets the strategy put its library back in order; what it cannot is printed, and ends the process."""
-    if session.recovery is None:
-        return True
-    try:
-        session.recovery()
-        return True
-    except Exception:
-        traceback.print_exc()
-        return False
-
-
-def give_up(session, error, phase) -> None:
-    """The session cannot go on."""
-    traceback.print_exception(error)
-    status = "oom" if is_out_of_memory(error) else "crashed"
-    session.events.emit(
-        "failed", status=status, phase=phase, message=describe(error), memory=session.memory.end()
-    )
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(1)
-
-
-def clean_up() -> None:
-    """Back to what loading left, so that one cell does not count for the next."""
-    gc.collect()
-    if torch.cuda.is_available():
-        renew_workspaces()
-
-
-def renew_workspaces() -> None:
-    """Every cell finds the workspaces of cuBLAS where the first one does, and none but those of the main streams.
-
-    cuBLAS keeps one for each stream that it multiplied on, in a block of PyTorch's allocator: where the first cell
-    happened to put it, and for the stream of a captured graph in the pool of that graph, of which 20 to 40 MiB then
-    outlive it.
-    """
-    synchronize()
-    clear = getattr(torch._C, "_cuda_clearCublasWorkspaces", None)
-    if clear is not None:
-        clear()
-    torch.cuda.empty_cache()
-    for device in range(torch.cuda.device_count()):
-        if torch.cuda.memory_reserved(device) == 0:
-            continue  # a device that is not used has no context, and must not get one
-        multiply_once(device)
-    synchronize()
-    torch.cuda.empty_cache()
-
-
-def multiply_once(device: int) -> None:
-    square = torch.ones((8, 8), device=f"cuda:{device}")
-    torch.mm(square, square)
-
-
-def synchronize() -> None:
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
-
-
-def limit_gpu(session) -> None:
-    """Caps the allocator so that it and what is outside of it stay within the budget of the device.
-
-    Called by each `load` once the context and the communicator are there and before any weight, and again before each
-    cell: what is outside grows when the first kernels are loaded.
-    """
-    cap = session.request["deviceCapBytes"]
-    if not session.on_gpu or cap is None:
-        return
-    devices = [session.local_rank] if session.world_size > 1 else range(torch.cuda.device_count())
-    for device in devices:
-        _, total = torch.cuda.mem_get_info(device)
-        fraction = max(0.0, min(1.0, (cap - bytes_outside(torch, device)) / total))
-        torch.cuda.set_per_process_memory_fraction(fraction, device)
-
-
 def load_tokenizer(session):
     """Only prompts that are texts need one."""
     if session.request["prompts"]["source"] == "synthetic":
@@ -298,19 +177,3 @@ def pad_token_id(config) -> int:
     if isinstance(end, (list, tuple)):
         return end[0]
     return end if end is not None else 0
-
-
-def device_names(session) -> list:
-    if not session.on_gpu:
-        return ["cpu"]
-    return [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
-
-
-def installed_versions() -> dict:
-    versions = {"python": ".".join(map(str, sys.version_info[:3]))}
-    for package in PACKAGES:
-        try:
-            versions[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return versions

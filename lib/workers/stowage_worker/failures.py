@@ -21,6 +21,12 @@ OUT_OF_MEMORY_TEXTS = (
 )
 
 
+def failure_of(error: BaseException) -> dict:
+    """What an event says of an exception."""
+    status = "oom" if is_out_of_memory(error) else "crashed"
+    return {"status": status, "message": describe(error)}
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an exception, or one that it was raised from, means that memory ran out."""
     seen = set()

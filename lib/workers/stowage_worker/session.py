@@ -7,7 +7,6 @@ the imports is part of the answer.
 import argparse
 import json
 import os
-import resource
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +14,7 @@ from pathlib import Path
 from .commands import follow_commands
 from .engine import die_with_engine, die_with_parent
 from .events import EventWriter
+from .limits import limit_data_segment
 from .memory import MemorySampler
 from .read_ahead import ReadAhead, read_ahead
 
@@ -84,10 +84,3 @@ def start_session() -> Session:
     )
     session.reader = read_ahead(session)
     return session
-
-
-def limit_data_segment(limit_bytes: int) -> None:
-    """Caps VmData, so that torch on CPU runs out of memory as it would on a full device."""
-    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    soft = limit_bytes if hard == resource.RLIM_INFINITY else min(limit_bytes, hard)
-    resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
