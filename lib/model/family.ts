@@ -49,6 +49,12 @@ export function keyLength({ query, past, staticLength }: ForwardPass, window = I
 /** Keys and values of one layer: a tensor of each, or one projection that both are views of. */
 export type KvCache = readonly Placed[];
 
+/**
+ * Linear layers whose bias is not added in the product. `all`: those that DeepSpeed cuts (`add_bias`). `beyond-matrices`: those
+ * whose input has more than two dimensions, as in ZeRO's stand-in for `F.linear`.
+ */
+export type BiasApart = "none" | "beyond-matrices" | "all";
+
 /** How a strategy runs modules: where each executes, and what it does around them. */
 export interface Execution {
   /** Device that runs the module of this full name. */
@@ -61,8 +67,8 @@ export interface Execution {
   allReduce(device: number, bytes: number): void;
   /** Device that the cache which a pass returns is sent to; undefined where it stays with its layers. */
   readonly cacheHome?: number | undefined;
-  /** Whether layers add their biases in a kernel of their own, as those do that DeepSpeed cuts (`add_bias`). */
-  readonly biasApart?: boolean;
+  /** Which linear layers add their biases in a kernel of their own. @default "none" */
+  readonly biasApart?: BiasApart;
   /** Runs a layer in place of the model's own; absent where the layers are the library's. */
   readonly layer?: ((torch: Torch, call: LayerCall) => BlockOutput) | undefined;
   /** Whether the head multiplies only this rank's part of the hidden size and sums the logits over the ranks. */
@@ -113,6 +119,11 @@ export interface ModelFamily<S extends ModelShape = ModelShape> {
   readonly tracedSince?: string;
   /** Tensors of each layer that are no parameters and that the library keeps beside them. */
   layerBuffers?(
+    shape: S,
+    behaviours: ReadonlySet<BehaviourName>,
+  ): readonly { readonly name: string; readonly bytes: number }[];
+  /** The same of the model as a whole. */
+  rootBuffers?(
     shape: S,
     behaviours: ReadonlySet<BehaviourName>,
   ): readonly { readonly name: string; readonly bytes: number }[];

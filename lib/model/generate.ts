@@ -44,7 +44,7 @@ export function traceGenerate(
   const { batch, promptTokens, newTokens, tensorParallel, runtime } = generation;
   const cache: KvCache[] = [];
   const torch = new Torch(sink, runtime);
-  torch.biasApart = execution.biasApart ?? false;
+  torch.biasApart = execution.biasApart ?? "none";
   const pass = (query: number, past: number): ForwardPass => ({
     batch,
     query,
@@ -84,13 +84,17 @@ export function traceGenerate(
   if (typeof generation.decodeSteps !== "object") loop.end(cache);
 }
 
-/** What loading leaves beside the parameters: masks that modules keep. They live on. */
+/** What loading leaves beside the parameters: masks that modules keep, frequencies of positions. They live on. */
 function traceBuffers(
   family: ModelFamily,
   shape: ModelShape,
   execution: Execution,
   torch: Torch,
 ): void {
+  torch.device = execution.deviceOf("");
+  for (const { name, bytes } of family.rootBuffers?.(shape, torch.runtime.behaviours) ?? []) {
+    torch.tensor(name, bytes, "weights");
+  }
   const buffers = family.layerBuffers?.(shape, torch.runtime.behaviours) ?? [];
   if (buffers.length === 0) return;
   for (let layer = 0; layer < shape.layers; layer++) {

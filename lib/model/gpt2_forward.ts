@@ -14,7 +14,7 @@ export function blockName(layer: number): string {
   return `transformer.h.${layer}`;
 }
 
-/** GPT2Attention.forward. */
+/** GPT2Attention.forward, whose layers (Conv1D) make a matrix of all tokens and call `addmm` themselves. */
 function attention(
   torch: Torch,
   layer: number,
@@ -28,7 +28,7 @@ function attention(
   const { elementBytes, attention: kind, behaviours } = torch.runtime;
   const name = `${blockName(layer)}.attn`;
   const local = sizes.heads * shape.headDim;
-  const product = { rows, inputs: shape.hiddenSize, outputs: 3 * local };
+  const product = { rows, inputs: shape.hiddenSize, outputs: 3 * local, isMatrix: true };
   const qkv = project(torch, `${name}.c_attn`, product, true, execution);
   updateCache(torch, layer, pass, local * elementBytes);
   const attend = kind === "eager" ? eagerAttention : sdpaAttention;
@@ -40,7 +40,7 @@ function attention(
     inProjection: true,
     softmaxInDtype: true,
   });
-  const back = { rows, inputs: local, outputs: shape.hiddenSize };
+  const back = { rows, inputs: local, outputs: shape.hiddenSize, isMatrix: true };
   // Before 5.0 eager attention calls a module; sdpa never does.
   if (kind === "eager" && !behaviours.has("loop-position-ids")) {
     passing(execution, `${name}.attn_dropout`);
@@ -85,12 +85,12 @@ function block(
   const middle = torch.rebind(normed, "attention_output", bytes, 2 * bytes);
   const again = layerNorm(torch, `${name}.ln_2`, rows, hiddenSize, execution);
   const local = shape.intermediateSize / pass.tensorParallel;
-  const wide = { rows, inputs: hiddenSize, outputs: local };
+  const wide = { rows, inputs: hiddenSize, outputs: local, isMatrix: true };
   const up = project(torch, `${name}.mlp.c_fc`, wide, true, execution);
   passing(execution, `${name}.mlp.act`);
   const activated = geluNew(torch, rows * local * elementBytes);
   torch.free(up);
-  const back = { rows, inputs: local, outputs: hiddenSize };
+  const back = { rows, inputs: local, outputs: hiddenSize, isMatrix: true };
   const down = project(torch, `${name}.mlp.c_proj`, back, true, execution);
   passing(execution, `${name}.mlp.dropout`);
   execution.allReduce(torch.device, bytes);

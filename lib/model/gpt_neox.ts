@@ -6,6 +6,7 @@ import { flag, optionalPositiveInteger, positiveInteger } from "./config.ts";
 import type { ModelFamily, ModelShape } from "./family.ts";
 import { blockName, forward } from "./gpt_neox_forward.ts";
 import { container, embedding, layerNorm, linear, type Module } from "./module.ts";
+import { rotaryBuffers } from "./rotary.ts";
 
 /** What only GPT-NeoX has. */
 export interface NeoxShape extends ModelShape {
@@ -93,6 +94,7 @@ function modules(shape: NeoxShape): Module {
 export const gptNeox: ModelFamily<NeoxShape> = {
   modelTypes: ["gpt_neox"],
   isRotary: true,
+  rootBuffers: ({ rotaryDim }, behaviours) => rotaryBuffers(rotaryDim, behaviours),
   noSplitClasses: ["GPTNeoXLayer"],
   blockName,
   shape,

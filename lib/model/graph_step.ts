@@ -36,6 +36,16 @@ export class GraphStep {
     this.#maxTokens = generation.promptTokens + generation.newTokens;
   }
 
+  /** What a step has made before: slopes of ALiBi in float32, or half of a table of cosines and one of sines. */
+  tables(): { readonly name: string; readonly bytes: number }[] {
+    const { heads, headDim } = this.#shape;
+    if (this.#family.isRotary !== true) {
+      return [{ name: "slopes", bytes: heads / this.#generation.tensorParallel * 4 }];
+    }
+    const bytes = this.#maxTokens * headDim / 2 * this.#torch.runtime.elementBytes;
+    return ["cos", "sin"].map((name) => ({ name, bytes }));
+  }
+
   /**
    * The tensors of a step, all of which are dead when it ends.
    *
@@ -133,7 +143,7 @@ export class GraphStep {
       kept.push(keep("cuBLAS workspace (graph)", cublasWorkspaceBytes));
     }
     if (
-      isMany && this.#family.hasBias?.(this.#shape) === true && this.#execution.biasApart !== true
+      isMany && this.#family.hasBias?.(this.#shape) === true && this.#execution.biasApart !== "all"
     ) {
       kept.push(keep("cuBLASLt workspace (graph)", CUBLASLT_WORKSPACE_BYTES));
     }

@@ -6,6 +6,7 @@ import { flag, optionalPositiveInteger, positiveInteger } from "./config.ts";
 import type { ModelFamily, ModelShape } from "./family.ts";
 import { blockName, forward } from "./llama_forward.ts";
 import { container, embedding, linear, type Module, rmsNorm } from "./module.ts";
+import { rotaryBuffers } from "./rotary.ts";
 
 /** What the four differ in. */
 export interface LlamaShape extends ModelShape {
@@ -144,6 +145,7 @@ export const llama: ModelFamily<LlamaShape> = {
   tracedSince: "4.57.0",
   graphStep: "gated",
   isRotary: true,
+  rootBuffers: ({ headDim }, behaviours) => rotaryBuffers(headDim, behaviours),
   hasBias: ({ qkvBias, outputBias, mlpBias }) => qkvBias || outputBias || mlpBias,
   takesPositionIds: true,
 };

@@ -6,7 +6,7 @@
  * cached to the driver and captures. The later ones find the graph with its pool, and blocks of the first between which
  * they must fit. All are written: which of them is the fullest depends on where blocks were left.
  */
-import { GRAPH_POOL, type Phase } from "../trace/trace.ts";
+import { CAPTURE_STREAM, GRAPH_POOL, type Phase } from "../trace/trace.ts";
 import type { Execution, ForwardPass, KvCache, ModelFamily, ModelShape } from "./family.ts";
 import type { Generation } from "./generate.ts";
 import { GraphStep } from "./graph_step.ts";
@@ -50,6 +50,10 @@ export class GraphLoop implements GenerationLoop {
     this.step(pass);
     this.#step.trace(false);
     beginPhase("capture");
+    // Where the graph finds the state of the random numbers (`CUDAGeneratorState::register_graph`).
+    this.#torch.stream = CAPTURE_STREAM;
+    this.#keep("seed", ID_BYTES);
+    this.#keep("offset", ID_BYTES);
     this.#torch.stream = GRAPH_POOL;
     this.#kept.push(...this.#step.trace(true));
     this.#torch.stream = 0;
@@ -92,6 +96,7 @@ export class GraphLoop implements GenerationLoop {
     const { layers, kvHeads, headDim } = this.#shape;
     const tokenBytes = kvHeads / tensorParallel * headDim * torch.runtime.elementBytes;
     const layerBytes = batch * (promptTokens + newTokens) * tokenBytes;
+    for (const { name, bytes } of this.#step.tables()) this.#keep(name, bytes);
     for (const part of ["key", "value"]) {
       for (let layer = 0; layer < layers; layer++) {
         this.#kept.push(torch.tensor(`h.${layer}.${part}`, layerBytes, "kv"));
@@ -102,6 +107,7 @@ export class GraphLoop implements GenerationLoop {
     this.#keep("first", batch * 4);
     this.#keep("new_ids", newTokens * batch * ID_BYTES);
     this.#keep("written", ID_BYTES);
+    this.#keep("end_tokens", ID_BYTES);
   }
 
   #keep(name: string, bytes: number): void {

@@ -48,7 +48,7 @@ function attention(
   return { output, weights: dropsWeights ? undefined : weights };
 }
 
-/** OPTDecoderLayer.forward. */
+/** OPTDecoderLayer.forward, which makes a matrix of all tokens for its MLP. */
 function decoderLayer(
   torch: Torch,
   layer: number,
@@ -71,7 +71,7 @@ function decoderLayer(
   const up = project(
     torch,
     `${name}.fc1`,
-    { rows, inputs: hiddenSize, outputs: local },
+    { rows, inputs: hiddenSize, outputs: local, isMatrix: true },
     bias,
     execution,
   );
@@ -81,7 +81,7 @@ function decoderLayer(
   const down = project(
     torch,
     `${name}.fc2`,
-    { rows, inputs: local, outputs: hiddenSize },
+    { rows, inputs: local, outputs: hiddenSize, isMatrix: true },
     bias,
     execution,
   );

@@ -1,6 +1,18 @@
 /** Rotary positions: tables of cosines and sines, and what turning queries and keys by them takes. */
+import type { BehaviourName } from "../catalog/behaviours.ts";
 import type { ForwardPass } from "./family.ts";
 import type { Placed, Torch } from "./torch.ts";
+
+/** Frequencies of the positions in float32, of which 5.x keeps a copy as they were at first. */
+export function rotaryBuffers(
+  dimensions: number,
+  behaviours: ReadonlySet<BehaviourName>,
+): { readonly name: string; readonly bytes: number }[] {
+  const names = behaviours.has("loop-position-ids")
+    ? ["inv_freq", "original_inv_freq"]
+    : ["inv_freq"];
+  return names.map((name) => ({ name, bytes: Math.floor(dimensions / 2) * 4 }));
+}
 
 /** `LlamaRotaryEmbedding.forward`: in float32, then in the dtype of the model. */
 export function rotaryTables(torch: Torch, pass: ForwardPass, headDim: number): Placed[] {

@@ -28,8 +28,10 @@ function forbidEnd(
     torch.free(torch.tensor("isin.equal", vocabSize), torch.tensor("isin.union", vocabSize));
   }
   scores ??= clone();
+  // `where` makes a tensor of the number that it is given.
+  const infinity = torch.elementwise(`${name}.infinity`, scoreBytes(torch), 0);
   scores = torch.rebind(scores, `${name}.scores`, bytes);
-  torch.free(vocabulary, isEnd);
+  torch.free(vocabulary, isEnd, infinity);
   return scores;
 }
 

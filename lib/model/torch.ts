@@ -4,6 +4,7 @@
  */
 import { Tape } from "../trace/tape.ts";
 import type { Category, OperationKind, TraceSink } from "../trace/trace.ts";
+import type { BiasApart } from "./family.ts";
 import type { Runtime } from "./runtime.ts";
 
 /** `_getWorkspaceSize` of ATen/cuda/CUDABlas.cpp: what cublasLt takes for products with a bias, and keeps. */
@@ -21,6 +22,8 @@ export interface ProductShape {
   readonly rows: number;
   readonly inputs: number;
   readonly outputs: number;
+  /** Whether the program multiplies a matrix of [rows, inputs], and not a stack of them. @default false */
+  readonly isMatrix?: boolean;
 }
 
 export class Torch extends Tape {
@@ -28,7 +31,7 @@ export class Torch extends Tape {
   readonly #sink: TraceSink;
   readonly #workspaces = new Set<string>();
   /** See `Execution.biasApart`. */
-  biasApart = false;
+  biasApart: BiasApart = "none";
 
   constructor(sink: TraceSink, runtime: Runtime) {
     super(sink, 0);
@@ -99,10 +102,14 @@ export class Torch extends Tape {
   linear(name: string, shape: ProductShape, category?: Category): number {
     const output = this.matmul(name, shape, this.runtime.elementBytes, category);
     this.#takeWorkspace("cuBLAS workspace", this.runtime.cublasWorkspaceBytes);
-    if (this.biasApart) {
+    if (this.#addsBiasApart(shape)) {
       this.kernel(`${name}.bias`, 2 * shape.rows * shape.outputs * this.runtime.elementBytes);
     } else this.#takeWorkspace("cuBLASLt workspace", CUBLASLT_WORKSPACE_BYTES);
     return output;
+  }
+
+  #addsBiasApart({ isMatrix = false }: ProductShape): boolean {
+    return this.biasApart === "all" || this.biasApart === "beyond-matrices" && !isMatrix;
   }
 
   /** `F.linear` without a bias. */

@@ -29,6 +29,9 @@ export type Category =
 /** Stands for the stream of tensors in the pool of a captured graph: its blocks are never returned. */
 export const GRAPH_POOL = 2;
 
+/** The stream that a graph is captured on, for what is allocated there before its pool is made. */
+export const CAPTURE_STREAM = 3;
+
 export interface Tensor {
   /** Device index, or `HOST`. */
   readonly device: number;

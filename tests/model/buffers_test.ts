@@ -35,7 +35,16 @@ Deno.test("GPT-2 keeps a mask of all positions in each layer up to transformers 
   assert.equal(bufferBytes("gpt2", "5.17.0"), 0);
 });
 
+/** Frequencies of two pairs of dimensions: a quarter of 16 turns. */
+const NEOX_FREQUENCIES = 2 * 4;
+
 Deno.test("GPT-NeoX did so up to 4.48", () => {
-  assert.equal(bufferBytes("gpt_neox", "4.48.3"), 3 * 16 * 16);
-  assert.equal(bufferBytes("gpt_neox", "4.57.3"), 0);
+  assert.equal(bufferBytes("gpt_neox", "4.48.3"), 3 * 16 * 16 + NEOX_FREQUENCIES);
+  assert.equal(bufferBytes("gpt_neox", "4.57.3"), NEOX_FREQUENCIES);
+});
+
+Deno.test("rotary positions keep their frequencies, from transformers 5 on twice", () => {
+  assert.equal(bufferBytes("llama", "4.57.3"), 8 * 4);
+  assert.equal(bufferBytes("llama", "5.17.0"), 2 * 8 * 4);
+  assert.equal(bufferBytes("gpt_neox", "5.17.0"), 2 * NEOX_FREQUENCIES);
 });

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { bloom } from "../../lib/model/bloom.ts";
+import { llama } from "../../lib/model/llama.ts";
 import { type Generation, traceGenerate } from "../../lib/model/generate.ts";
 import type { Execution } from "../../lib/model/family.ts";
 import { plainExecution } from "../../lib/strategy/execution.ts";
+import { CAPTURE_STREAM, GRAPH_POOL } from "../../lib/trace/trace.ts";
 import { Recorder } from "../trace/recorder.ts";
 import { testRuntime, TINY } from "./shapes.ts";
 
@@ -64,7 +66,7 @@ const ON_GPU = {
 Deno.test("the graph has a pool of its own, of which only the workspaces outlive the capture", () => {
   const capture = during(record({ runtime: ON_GPU }), "capture 0");
   const own = capture.flatMap((event) =>
-    event.kind === "allocate" && event.tensor.stream !== undefined ? [event] : []
+    event.kind === "allocate" && event.tensor.stream === GRAPH_POOL ? [event] : []
   );
   const freed = new Set(capture.flatMap((event) => event.kind === "free" ? [event.handle] : []));
   const kept = own.filter(({ handle }) => !freed.has(handle)).map(({ tensor }) => tensor.bytes);
@@ -72,19 +74,51 @@ Deno.test("the graph has a pool of its own, of which only the workspaces outlive
   assert.deepEqual(kept, [2 ** 25, 2 ** 20]);
 });
 
+Deno.test("the state of the random numbers lies on the stream that captures, outside of the graph's pool", () => {
+  const first = during(record({ runtime: ON_GPU }), "capture 0").slice(0, 2);
+  assert.deepEqual(
+    first.map((event) => event.kind === "allocate" && [event.tensor.bytes, event.tensor.stream]),
+    [[8, CAPTURE_STREAM], [8, CAPTURE_STREAM]],
+  );
+});
+
+Deno.test("a step has made its slopes, or its table of positions, before there is any cache", () => {
+  const [slopes, next] = record().events.flatMap((event) =>
+    event.kind === "allocate" && event.tensor.category !== "workspace" ? [event.tensor] : []
+  );
+  assert.deepEqual([slopes?.name, slopes?.bytes], ["slopes", 4 * TINY.heads]);
+  assert.equal(next?.category, "kv");
+  const recorder = new Recorder();
+  const { value: shape } = llama.shape({
+    model_type: "llama",
+    vocab_size: 100,
+    hidden_size: 16,
+    intermediate_size: 32,
+    num_hidden_layers: 2,
+    num_attention_heads: 4,
+  });
+  assert.ok(shape);
+  traceGenerate(llama, shape, GENERATION, plainExecution(0), recorder);
+  const tables = recorder.events.flatMap((event) =>
+    event.kind === "allocate" && ["cos", "sin"].includes(event.tensor.name) ? [event.tensor] : []
+  );
+  const bytes = (5 + 6) * (4 / 2) * GENERATION.runtime.elementBytes;
+  assert.deepEqual(tables.slice(0, 2).map((tensor) => tensor.bytes), [bytes, bytes]);
+});
+
 Deno.test("only a product that adds a bias takes the workspace of cuBLASLt", () => {
   const workspaces = (execution: Execution) =>
     during(record({ runtime: ON_GPU }, execution), "capture 0").flatMap((event) =>
       event.kind === "allocate" && event.tensor.category === "workspace" ? [event.tensor.bytes] : []
     );
-  assert.deepEqual(workspaces({ ...plainExecution(0), biasApart: true }), [2 ** 25]);
+  assert.deepEqual(workspaces({ ...plainExecution(0), biasApart: "all" }), [2 ** 25]);
 });
 
 Deno.test("the first generation makes a step's tensors before the graph has them", () => {
   const recorder = record({ runtime: ON_GPU });
   const names = (phase: string) =>
     during(recorder, phase).flatMap((event) =>
-      event.kind === "allocate" ? [event.tensor.name] : []
+      event.kind === "allocate" && event.tensor.stream !== CAPTURE_STREAM ? [event.tensor.name] : []
     );
   const captured = names("capture 0").filter((name) => !name.includes("workspace"));
   assert.deepEqual(names("warmup 0").slice(-captured.length), captured);

@@ -80,7 +80,7 @@ function tensorParallel(
   return {
     ...plainExecution(0),
     lmHeadSplit,
-    biasApart: ranks > 1,
+    biasApart: ranks > 1 ? "all" : "none",
     allReduce(device, bytes) {
       if (ranks === 1) return;
       buffers?.reduce(bytes);

@@ -90,6 +90,11 @@ export interface ZeroSettings {
   readonly nvmeBufferElements: number;
   readonly nvmeBufferCount: number;
   readonly leaves: LeafSettings;
+  /**
+   * `memory_efficient_linear`: whether a function of DeepSpeed's own stands in for `F.linear` (zero/linear.py), which adds the
+   * bias in the product only where the input is a matrix.
+   */
+  readonly replacesLinear: boolean;
 }
 
 /** Reads the settings that DeepSpeed would read; its defaults are those of zero/config.py and offload_config.py. */
@@ -112,6 +117,7 @@ export function zeroSettings(
     nvmeBufferElements: numberAt(offloaded, "buffer_size", 1e8),
     nvmeBufferCount: numberAt(offloaded, "buffer_count", 5),
     leaves: leafSettings(zero),
+    replacesLinear: zero["memory_efficient_linear"] !== false,
   };
 }
 

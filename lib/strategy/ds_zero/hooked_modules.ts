@@ -19,6 +19,11 @@ export interface ModuleHooks {
   leave(call: ModuleCall<ZeroWeight>): void;
 }
 
+/** What of a layout the calls depend on. */
+export interface HookedLayout extends Pick<ZeroLayout, "weights" | "leaves"> {
+  readonly settings: Pick<ZeroLayout["settings"], "replacesLinear">;
+}
+
 /** A module that is running. */
 interface Running {
   readonly name: string;
@@ -33,7 +38,7 @@ interface Running {
  */
 export function hookedModules(
   root: Module,
-  { weights, leaves }: Pick<ZeroLayout, "weights" | "leaves">,
+  { weights, leaves, settings }: HookedLayout,
   hooks: ModuleHooks,
 ): Execution {
   const called = calledModules(root);
@@ -53,6 +58,7 @@ export function hookedModules(
   let first: string | undefined;
   return {
     ...plainExecution(0),
+    biasApart: settings.replacesLinear ? "beyond-matrices" : "none",
     enter(module) {
       first ??= module;
       if (module === first) {

@@ -22,11 +22,17 @@ const WEIGHTS = [
   weight("layers.0.mlp.down.weight", "layers.0.mlp.down"),
 ];
 
+const NO_HOOKS = { beginPass: () => {}, enter: () => {}, leave: () => {} };
+
+function layout(leaves: readonly string[] = [], replacesLinear = true) {
+  return { weights: WEIGHTS, leaves: new Set(leaves), settings: { replacesLinear } };
+}
+
 function noting(...leaves: string[]) {
   const told: string[] = [];
   const words = (word: string, parameters: readonly ZeroWeight[]) =>
     void told.push([word, ...parameters.map(({ name }) => name)].join(" "));
-  const execution = hookedModules(ROOT, { weights: WEIGHTS, leaves: new Set(leaves) }, {
+  const execution = hookedModules(ROOT, layout(leaves), {
     beginPass: () => void told.push("begin"),
     enter: ({ parameters }) => words("enter", parameters),
     leave: ({ parameters }) => words("leave", parameters),
@@ -108,4 +114,9 @@ Deno.test("a model that is one leaf is left when the next pass begins", () => {
   run("embed", "head", "embed");
   const all = WEIGHTS.map(({ name }) => name).join(" ");
   assert.deepEqual(told, ["begin", `enter ${all}`, `leave ${all}`, "begin", `enter ${all}`]);
+});
+
+Deno.test("DeepSpeed's own linear function adds biases apart, but where a matrix is multiplied", () => {
+  assert.equal(hookedModules(ROOT, layout(), NO_HOOKS).biasApart, "beyond-matrices");
+  assert.equal(hookedModules(ROOT, layout([], false), NO_HOOKS).biasApart, "none");
 });
