@@ -1,41 +1,34 @@
 /** BLOOM: its shape and its modules. */
 import type { Outcome } from "../diagnostics/diagnostic.ts";
-import { impossibleConfig } from "../diagnostics/messages/plan.ts";
 import type { HfConfig } from "../language/pipeline.ts";
 import { forward2022 } from "./bloom_2022.ts";
 import { forward } from "./bloom_forward.ts";
 import { blockName } from "./bloom_parts.ts";
 import { forwardTuple } from "./bloom_tuple.ts";
-import { positiveInteger } from "./config.ts";
+import { evenHeadDim, readSizes } from "./config.ts";
 import type { ModelFamily, ModelShape } from "./family.ts";
-import { container, embedding, layerNorm, linear, type Module } from "./module.ts";
+import { container, embedding, layerNorm, linear, type Module, moduleList } from "./module.ts";
+
+const SPELLINGS = {
+  hiddenSize: ["hidden_size", "n_embed"],
+  layers: ["n_layer", "num_hidden_layers"],
+  heads: ["n_head", "num_attention_heads"],
+  vocabSize: ["vocab_size"],
+} as const;
 
 function shape(config: HfConfig): Outcome<ModelShape> {
-  const read = positiveInteger(config, {
-    hiddenSize: ["hidden_size", "n_embed"],
-    layers: ["n_layer", "num_hidden_layers"],
-    heads: ["n_head", "num_attention_heads"],
-    vocabSize: ["vocab_size"],
-  });
-  if (read.value === undefined) return { diagnostics: read.diagnostics };
-  const { hiddenSize, layers, heads, vocabSize } = read.value;
-  if (hiddenSize % heads !== 0) {
-    const reason = `hidden_size ${hiddenSize} is not divisible by n_head ${heads}`;
-    return { diagnostics: [impossibleConfig({ reason }, { path: ["model", "config"] })] };
-  }
-  return {
-    value: {
-      hiddenSize,
-      layers,
-      heads,
-      kvHeads: heads,
-      headDim: hiddenSize / heads,
-      intermediateSize: 4 * hiddenSize,
-      vocabSize,
-      maxPositions: null, // ALiBi: positions have no table
-    },
-    diagnostics: [],
+  const { value: sizes, diagnostics } = readSizes(config, SPELLINGS);
+  if (sizes === undefined) return { diagnostics };
+  const { value: headDim, ...refused } = evenHeadDim(sizes, SPELLINGS);
+  if (headDim === undefined) return refused;
+  const value: ModelShape = {
+    ...sizes,
+    kvHeads: sizes.heads,
+    headDim,
+    intermediateSize: 4 * sizes.hiddenSize,
+    maxPositions: null, // ALiBi: positions have no table
   };
+  return { value, diagnostics };
 }
 
 function block(index: number, hidden: number): Module {
@@ -58,7 +51,7 @@ function modules({ hiddenSize: hidden, layers, vocabSize }: ModelShape): Module 
     container("transformer", "BloomModel", [
       embedding("word_embeddings", vocabSize, hidden),
       layerNorm("word_embeddings_layernorm", hidden),
-      container("h", "ModuleList", Array.from({ length: layers }, (_, i) => block(i, hidden))),
+      moduleList("h", layers, (index) => block(index, hidden)),
       layerNorm("ln_f", hidden),
     ]),
     linear("lm_head", hidden, vocabSize, {

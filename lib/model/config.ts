@@ -28,21 +28,52 @@ export function positiveInteger<K extends string>(
     const reason = found === undefined
       ? `the config lacks "${names}"`
       : `"${key}" must be a whole number from 1 to ${MAX_SIZE - 1}`;
-    diagnostics.push(impossibleConfig({ reason }, { path: ["model", "config"] }));
+    diagnostics.push(...refuse(reason).diagnostics);
   }
   return diagnostics.length > 0 ? { diagnostics } : { value, diagnostics };
 }
 
-/** Reads a positive integer that may be missing or null. */
-export function optionalPositiveInteger(
+/** How most families spell the sizes that every decoder has. */
+export const COMMON_SPELLINGS = {
+  hiddenSize: ["hidden_size"],
+  layers: ["num_hidden_layers"],
+  heads: ["num_attention_heads"],
+  vocabSize: ["vocab_size"],
+} as const;
+
+/**
+ * Reads the sizes of a decoder.
+ *
+ * @param needed See `positiveInteger`.
+ * @param optional Keys that may be missing or null, by the name that is wanted.
+ */
+export function readSizes<N extends string, O extends string = never>(
   config: HfConfig,
-  key: string,
-  diagnostics: Diagnostic[],
-): number | undefined {
-  if (!Object.hasOwn(config, key) || config[key] === null) return undefined;
-  const read = positiveInteger(config, { value: [key] });
-  diagnostics.push(...read.diagnostics);
-  return read.value?.value;
+  needed: Readonly<Record<N, readonly string[]>>,
+  optional?: Readonly<Record<O, string>>,
+): Outcome<Record<N, number> & Partial<Record<O, number>>> {
+  const present = Object.entries<string>(optional ?? {})
+    .filter(([, key]) => Object.hasOwn(config, key) && config[key] !== null)
+    .map(([wanted, key]) => [wanted, [key]] as const);
+  const spellings = { ...needed, ...Object.fromEntries(present) };
+  return positiveInteger(config, spellings) as Outcome<
+    Record<N, number> & Partial<Record<O, number>>
+  >;
+}
+
+/** Elements of a head where the heads share the hidden size; refuses what does not come out even. */
+export function evenHeadDim(
+  { hiddenSize, heads }: Readonly<Record<"hiddenSize" | "heads", number>>,
+  spellings: Readonly<Record<"hiddenSize" | "heads", readonly string[]>> = COMMON_SPELLINGS,
+): Outcome<number> {
+  if (hiddenSize % heads === 0) return { value: hiddenSize / heads, diagnostics: [] };
+  const [size, count] = [spellings.hiddenSize[0], spellings.heads[0]];
+  return refuse(`${size} ${hiddenSize} is not divisible by ${count} ${heads}`);
+}
+
+/** The outcome of a config that no model can have, or whose model is not traced. */
+export function refuse(reason: string): Outcome<never> {
+  return { diagnostics: [impossibleConfig({ reason }, { path: ["model", "config"] })] };
 }
 
 /** Reads a boolean; anything else means the default, as the library's config classes would have it. */

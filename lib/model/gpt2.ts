@@ -1,11 +1,18 @@
 /** GPT-2: its shape and its modules. */
-import type { Diagnostic, Outcome } from "../diagnostics/diagnostic.ts";
-import { impossibleConfig } from "../diagnostics/messages/plan.ts";
+import type { Outcome } from "../diagnostics/diagnostic.ts";
 import type { HfConfig } from "../language/pipeline.ts";
-import { flag, optionalPositiveInteger, positiveInteger } from "./config.ts";
+import { evenHeadDim, flag, readSizes, refuse } from "./config.ts";
 import type { ModelFamily, ModelShape } from "./family.ts";
 import { blockName, forward } from "./gpt2_forward.ts";
-import { container, embedding, layerNorm, linear, type Module, type Parallel } from "./module.ts";
+import {
+  container,
+  embedding,
+  layerNorm,
+  linear,
+  type Module,
+  moduleList,
+  type Parallel,
+} from "./module.ts";
 
 /** What only GPT-2 has. */
 export interface Gpt2Shape extends ModelShape {
@@ -13,37 +20,33 @@ export interface Gpt2Shape extends ModelShape {
   readonly tiesHead: boolean;
 }
 
+const SPELLINGS = {
+  hiddenSize: ["n_embd", "hidden_size"],
+  layers: ["n_layer", "num_hidden_layers"],
+  heads: ["n_head", "num_attention_heads"],
+  vocabSize: ["vocab_size"],
+} as const;
+
 function shape(config: HfConfig): Outcome<Gpt2Shape> {
-  const read = positiveInteger(config, {
-    hiddenSize: ["n_embd", "hidden_size"],
-    layers: ["n_layer", "num_hidden_layers"],
-    heads: ["n_head", "num_attention_heads"],
-    vocabSize: ["vocab_size"],
-  });
-  const diagnostics: Diagnostic[] = [...read.diagnostics];
-  const inner = optionalPositiveInteger(config, "n_inner", diagnostics);
-  const positions = optionalPositiveInteger(config, "n_positions", diagnostics) ?? 1024;
-  if (read.value === undefined || diagnostics.length > 0) return { diagnostics };
-  const { hiddenSize, heads } = read.value;
-  const refuse = (reason: string) => ({
-    diagnostics: [impossibleConfig({ reason }, { path: ["model", "config"] })],
-  });
-  if (hiddenSize % heads !== 0) {
-    return refuse(`n_embd ${hiddenSize} is not divisible by n_head ${heads}`);
-  }
+  const optional = { inner: "n_inner", positions: "n_positions" };
+  const { value: read, diagnostics } = readSizes(config, SPELLINGS, optional);
+  if (read === undefined) return { diagnostics };
+  const { inner, positions = 1024, ...sizes } = read;
+  const { value: headDim, ...refused } = evenHeadDim(sizes, SPELLINGS);
+  if (headDim === undefined) return refused;
   for (const key of ["reorder_and_upcast_attn", "scale_attn_by_inverse_layer_idx"]) {
     if (flag(config, key, false)) return refuse(`${key}: true is not traced`);
   }
   const value: Gpt2Shape = {
-    ...read.value,
-    kvHeads: heads,
-    headDim: hiddenSize / heads,
-    intermediateSize: inner ?? 4 * hiddenSize,
+    ...sizes,
+    kvHeads: sizes.heads,
+    headDim,
+    intermediateSize: inner ?? 4 * sizes.hiddenSize,
     maxPositions: positions,
     positions,
     tiesHead: flag(config, "tie_word_embeddings", true),
   };
-  return { value, diagnostics: [] };
+  return { value, diagnostics };
 }
 
 /** A linear layer whose weight is stored [inputs, outputs]. */
@@ -74,16 +77,12 @@ function modules(shape: Gpt2Shape): Module {
     container("transformer", "GPT2Model", [
       embedding("wte", vocabSize, hiddenSize),
       embedding("wpe", positions, hiddenSize),
-      container(
-        "h",
-        "ModuleList",
-        Array.from({ length: layers }, (_, index) => block(index, shape)),
-      ),
+      moduleList("h", layers, (index) => block(index, shape)),
       layerNorm("ln_f", hiddenSize),
     ]),
     linear("lm_head", hiddenSize, vocabSize, {
       bias: false,
-      ...shape.tiesHead ? { tiedTo: "transformer.wte.weight" } : {},
+      tiedTo: shape.tiesHead ? "transformer.wte.weight" : undefined,
     }),
   ]);
 }

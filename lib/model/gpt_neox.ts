@@ -1,11 +1,10 @@
 /** GPT-NeoX and Pythia: shape and modules. */
-import type { Diagnostic, Outcome } from "../diagnostics/diagnostic.ts";
-import { impossibleConfig } from "../diagnostics/messages/plan.ts";
+import type { Outcome } from "../diagnostics/diagnostic.ts";
 import type { HfConfig } from "../language/pipeline.ts";
-import { flag, optionalPositiveInteger, positiveInteger } from "./config.ts";
+import { COMMON_SPELLINGS, evenHeadDim, flag, readSizes, refuse } from "./config.ts";
 import type { ModelFamily, ModelShape } from "./family.ts";
 import { blockName, forward } from "./gpt_neox_forward.ts";
-import { container, embedding, layerNorm, linear, type Module } from "./module.ts";
+import { container, embedding, layerNorm, linear, type Module, moduleList } from "./module.ts";
 import { rotaryBuffers } from "./rotary.ts";
 
 /** What only GPT-NeoX has. */
@@ -19,31 +18,20 @@ export interface NeoxShape extends ModelShape {
 }
 
 function shape(config: HfConfig): Outcome<NeoxShape> {
-  const read = positiveInteger(config, {
-    hiddenSize: ["hidden_size"],
-    layers: ["num_hidden_layers"],
-    heads: ["num_attention_heads"],
-    intermediateSize: ["intermediate_size"],
-    vocabSize: ["vocab_size"],
-  });
-  const diagnostics: Diagnostic[] = [...read.diagnostics];
-  const positions = optionalPositiveInteger(config, "max_position_embeddings", diagnostics);
-  if (read.value === undefined || diagnostics.length > 0) return { diagnostics };
-  const { hiddenSize, heads } = read.value;
-  const refuse = (reason: string) => ({
-    diagnostics: [impossibleConfig({ reason }, { path: ["model", "config"] })],
-  });
-  if (hiddenSize % heads !== 0) {
-    return refuse(`hidden_size ${hiddenSize} is not divisible by num_attention_heads ${heads}`);
-  }
+  const needed = { ...COMMON_SPELLINGS, intermediateSize: ["intermediate_size"] };
+  const optional = { positions: "max_position_embeddings" };
+  const { value: read, diagnostics } = readSizes(config, needed, optional);
+  if (read === undefined) return { diagnostics };
+  const { positions, ...sizes } = read;
+  const { value: headDim, ...refused } = evenHeadDim(sizes);
+  if (headDim === undefined) return refused;
   const part = Object.hasOwn(config, "rotary_pct") ? config["rotary_pct"] : 0.25;
   if (typeof part !== "number" || !(part > 0 && part <= 1)) {
     return refuse("rotary_pct must be above 0 and at most 1");
   }
-  const headDim = hiddenSize / heads;
   const value: NeoxShape = {
-    ...read.value,
-    kvHeads: heads,
+    ...sizes,
+    kvHeads: sizes.heads,
     headDim,
     maxPositions: positions ?? null,
     // Angles are made for pairs.
@@ -52,7 +40,7 @@ function shape(config: HfConfig): Outcome<NeoxShape> {
     isParallel: flag(config, "use_parallel_residual", true),
     tiesHead: flag(config, "tie_word_embeddings", false),
   };
-  return { value, diagnostics: [] };
+  return { value, diagnostics };
 }
 
 function block(index: number, { hiddenSize, intermediateSize, bias }: NeoxShape): Module {
@@ -75,17 +63,13 @@ function modules(shape: NeoxShape): Module {
   return container("", "GPTNeoXForCausalLM", [
     container("gpt_neox", "GPTNeoXModel", [
       embedding("embed_in", vocabSize, hiddenSize),
-      container(
-        "layers",
-        "ModuleList",
-        Array.from({ length: layers }, (_, index) => block(index, shape)),
-      ),
+      moduleList("layers", layers, (index) => block(index, shape)),
       layerNorm("final_layer_norm", hiddenSize),
       container("rotary_emb", "GPTNeoXRotaryEmbedding", []),
     ]),
     linear("embed_out", hiddenSize, vocabSize, {
       bias: false,
-      ...shape.tiesHead ? { tiedTo: "gpt_neox.embed_in.weight" } : {},
+      tiedTo: shape.tiesHead ? "gpt_neox.embed_in.weight" : undefined,
     }),
   ]);
 }

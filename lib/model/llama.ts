@@ -1,11 +1,10 @@
 /** Llama, and the families that share its module tree: Mistral, Qwen2 and Qwen3. */
-import type { Diagnostic, Outcome } from "../diagnostics/diagnostic.ts";
-import { impossibleConfig } from "../diagnostics/messages/plan.ts";
+import type { Outcome } from "../diagnostics/diagnostic.ts";
 import type { HfConfig } from "../language/pipeline.ts";
-import { flag, optionalPositiveInteger, positiveInteger } from "./config.ts";
+import { COMMON_SPELLINGS, evenHeadDim, flag, readSizes, refuse } from "./config.ts";
 import type { ModelFamily, ModelShape } from "./family.ts";
 import { blockName, forward } from "./llama_forward.ts";
-import { container, embedding, linear, type Module, rmsNorm } from "./module.ts";
+import { container, embedding, linear, type Module, moduleList, rmsNorm } from "./module.ts";
 import { rotaryBuffers } from "./rotary.ts";
 
 /** What the four differ in. */
@@ -28,37 +27,34 @@ const CLASSES: Readonly<Record<string, string>> = {
 
 function shape(config: HfConfig): Outcome<LlamaShape> {
   const modelType = String(config["model_type"]);
-  const read = positiveInteger(config, {
-    hiddenSize: ["hidden_size"],
-    layers: ["num_hidden_layers"],
-    heads: ["num_attention_heads"],
-    intermediateSize: ["intermediate_size"],
-    vocabSize: ["vocab_size"],
-  });
-  const diagnostics: Diagnostic[] = [...read.diagnostics];
-  const kvHeads = optionalPositiveInteger(config, "num_key_value_heads", diagnostics);
-  const headDim = optionalPositiveInteger(config, "head_dim", diagnostics);
-  const positions = optionalPositiveInteger(config, "max_position_embeddings", diagnostics);
-  if (read.value === undefined || diagnostics.length > 0) return { diagnostics };
-  const { hiddenSize, heads } = read.value;
-  const refuse = (reason: string) => ({
-    diagnostics: [impossibleConfig({ reason }, { path: ["model", "config"] })],
-  });
-  if (headDim === undefined && hiddenSize % heads !== 0) {
-    return refuse(`hidden_size ${hiddenSize} is not divisible by num_attention_heads ${heads}`);
-  }
-  const keyHeads = kvHeads ?? defaultKvHeads(modelType, heads);
-  if (heads % keyHeads !== 0) {
+  const needed = { ...COMMON_SPELLINGS, intermediateSize: ["intermediate_size"] };
+  const optional = {
+    givenKvHeads: "num_key_value_heads",
+    givenHeadDim: "head_dim",
+    positions: "max_position_embeddings",
+  };
+  const { value: read, diagnostics } = readSizes(config, needed, optional);
+  if (read === undefined) return { diagnostics };
+  const { givenKvHeads, givenHeadDim, positions, ...sizes } = read;
+  const { heads } = sizes;
+  // Qwen3's config class assumes a size where the file is silent.
+  const ownDim = givenHeadDim ?? (modelType === "qwen3" ? 128 : undefined);
+  const { value: headDim, ...refused } = ownDim === undefined
+    ? evenHeadDim(sizes)
+    : { value: ownDim, diagnostics };
+  if (headDim === undefined) return refused;
+  const kvHeads = givenKvHeads ?? defaultKvHeads(modelType, heads);
+  if (heads % kvHeads !== 0) {
     return refuse(
-      `num_attention_heads ${heads} is not divisible by num_key_value_heads ${keyHeads}`,
+      `num_attention_heads ${heads} is not divisible by num_key_value_heads ${kvHeads}`,
     );
   }
   const attentionBias = flag(config, "attention_bias", false);
   const value: LlamaShape = {
-    ...read.value,
+    ...sizes,
     modelType,
-    kvHeads: keyHeads,
-    headDim: headDim ?? (modelType === "qwen3" ? 128 : hiddenSize / heads),
+    kvHeads,
+    headDim,
     // Rotary positions have no table; the config tells how far the model was trained.
     maxPositions: positions ?? null,
     window: slidingWindow(config, modelType),
@@ -68,7 +64,7 @@ function shape(config: HfConfig): Outcome<LlamaShape> {
     normalizesHeads: modelType === "qwen3",
     tiesHead: flag(config, "tie_word_embeddings", false),
   };
-  return { value, diagnostics: [] };
+  return { value, diagnostics };
 }
 
 /** Mistral's layers look back 4096 tokens unless told otherwise; null switches the window off. */
@@ -116,11 +112,7 @@ function modules(shape: LlamaShape): Module {
   return container("", `${name}ForCausalLM`, [
     container("model", `${name}Model`, [
       embedding("embed_tokens", vocabSize, hiddenSize),
-      container(
-        "layers",
-        "ModuleList",
-        Array.from({ length: layers }, (_, index) => block(index, shape, name)),
-      ),
+      moduleList("layers", layers, (index) => block(index, shape, name)),
       rmsNorm("norm", hiddenSize, `${name}RMSNorm`),
       {
         ...container("rotary_emb", `${name}RotaryEmbedding`, []),
@@ -129,7 +121,7 @@ function modules(shape: LlamaShape): Module {
     ]),
     linear("lm_head", hiddenSize, vocabSize, {
       bias: false,
-      ...shape.tiesHead ? { tiedTo: "model.embed_tokens.weight" } : {},
+      tiedTo: shape.tiesHead ? "model.embed_tokens.weight" : undefined,
     }),
   ]);
 }

@@ -29,7 +29,7 @@ export function linear(
   name: string,
   inputs: number,
   outputs: number,
-  options: { parallel?: Parallel; bias?: boolean; tiedTo?: string } = {},
+  options: { parallel?: Parallel; bias?: boolean; tiedTo?: string | undefined } = {},
 ): Module {
   const { parallel, bias = true, tiedTo } = options;
   const weight = { name: "weight", shape: [outputs, inputs], ...(tiedTo ? { tiedTo } : {}) };
@@ -66,6 +66,11 @@ export function embedding(name: string, rows: number, size: number): Module {
 /** A module that only holds others. */
 export function container(name: string, className: string, children: readonly Module[]): Module {
   return { name, className, parameters: [], children };
+}
+
+/** The layers of a model, named by their index. */
+export function moduleList(name: string, layers: number, block: (index: number) => Module): Module {
+  return container(name, "ModuleList", Array.from({ length: layers }, (_, index) => block(index)));
 }
 
 /** A parameter with its place in the tree. */

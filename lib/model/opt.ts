@@ -1,10 +1,9 @@
 /** OPT: its shape and its modules. */
-import type { Diagnostic, Outcome } from "../diagnostics/diagnostic.ts";
-import { impossibleConfig } from "../diagnostics/messages/plan.ts";
+import type { Outcome } from "../diagnostics/diagnostic.ts";
 import type { HfConfig } from "../language/pipeline.ts";
-import { flag, optionalPositiveInteger, positiveInteger } from "./config.ts";
+import { COMMON_SPELLINGS, evenHeadDim, flag, readSizes, refuse } from "./config.ts";
 import type { ModelFamily, ModelShape } from "./family.ts";
-import { container, embedding, layerNorm, linear, type Module } from "./module.ts";
+import { container, embedding, layerNorm, linear, type Module, moduleList } from "./module.ts";
 import { blockName, forward } from "./opt_forward.ts";
 
 /** Positions are learned, behind two that mean padding. */
@@ -18,40 +17,29 @@ export interface OptShape extends ModelShape {
 }
 
 function shape(config: HfConfig): Outcome<OptShape> {
-  const read = positiveInteger(config, {
-    hiddenSize: ["hidden_size"],
-    layers: ["num_hidden_layers"],
-    heads: ["num_attention_heads"],
-    intermediateSize: ["ffn_dim"],
-    vocabSize: ["vocab_size"],
-  });
-  const diagnostics: Diagnostic[] = [...read.diagnostics];
-  const projected = optionalPositiveInteger(config, "word_embed_proj_dim", diagnostics);
-  const positions = optionalPositiveInteger(config, "max_position_embeddings", diagnostics) ?? 2048;
-  if (read.value === undefined || diagnostics.length > 0) return { diagnostics };
-  const { hiddenSize, heads } = read.value;
-  const refuse = (reason: string) => ({
-    diagnostics: [impossibleConfig({ reason }, { path: ["model", "config"] })],
-  });
-  if (hiddenSize % heads !== 0) {
-    return refuse(`hidden_size ${hiddenSize} is not divisible by num_attention_heads ${heads}`);
-  }
-  if (projected !== undefined && projected !== hiddenSize) {
+  const needed = { ...COMMON_SPELLINGS, intermediateSize: ["ffn_dim"] };
+  const optional = { projected: "word_embed_proj_dim", positions: "max_position_embeddings" };
+  const { value: read, diagnostics } = readSizes(config, needed, optional);
+  if (read === undefined) return { diagnostics };
+  const { projected, positions = 2048, ...sizes } = read;
+  const { value: headDim, ...refused } = evenHeadDim(sizes);
+  if (headDim === undefined) return refused;
+  if (projected !== undefined && projected !== sizes.hiddenSize) {
     return refuse(`word_embed_proj_dim ${projected} other than hidden_size is not traced`);
   }
   if (!flag(config, "do_layer_norm_before", true)) {
     return refuse("do_layer_norm_before: false is not traced");
   }
   const value: OptShape = {
-    ...read.value,
-    kvHeads: heads,
-    headDim: hiddenSize / heads,
+    ...sizes,
+    kvHeads: sizes.heads,
+    headDim,
     maxPositions: positions,
     positions,
     bias: flag(config, "enable_bias", true),
     tiesHead: flag(config, "tie_word_embeddings", true),
   };
-  return { value, diagnostics: [] };
+  return { value, diagnostics };
 }
 
 function block(index: number, { hiddenSize, intermediateSize, bias }: OptShape): Module {
@@ -79,16 +67,12 @@ function modules(shape: OptShape): Module {
         embedding("embed_tokens", vocabSize, hiddenSize),
         embedding("embed_positions", positions + POSITION_OFFSET, hiddenSize),
         layerNorm("final_layer_norm", hiddenSize),
-        container(
-          "layers",
-          "ModuleList",
-          Array.from({ length: layers }, (_, index) => block(index, shape)),
-        ),
+        moduleList("layers", layers, (index) => block(index, shape)),
       ]),
     ]),
     linear("lm_head", hiddenSize, vocabSize, {
       bias: false,
-      ...shape.tiesHead ? { tiedTo: "model.decoder.embed_tokens.weight" } : {},
+      tiedTo: shape.tiesHead ? "model.decoder.embed_tokens.weight" : undefined,
     }),
   ]);
 }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { positiveInteger } from "../../lib/model/config.ts";
+import { evenHeadDim, positiveInteger, readSizes } from "../../lib/model/config.ts";
 
 Deno.test("the first spelling that is present counts", () => {
   const spellings = { size: ["hidden_size", "n_embed"] };
@@ -27,4 +27,24 @@ Deno.test("everything wrong is told at once, at the config", () => {
     'The model config is impossible: the config lacks "b" or "c"',
   ]);
   assert.deepEqual(diagnostics[0]?.path, ["model", "config"]);
+});
+
+Deno.test("optional sizes may be missing or null, but not wrong", () => {
+  const read = (config: Record<string, unknown>) =>
+    readSizes({ size: 4, ...config }, { size: ["size"] }, { inner: "n_inner" });
+  assert.deepEqual(read({}).value, { size: 4 });
+  assert.deepEqual(read({ n_inner: null }).value, { size: 4 });
+  assert.deepEqual(read({ n_inner: 16 }).value, { size: 4, inner: 16 });
+  assert.equal(read({ n_inner: -1 }).value, undefined);
+});
+
+Deno.test("heads that do not share the hidden size evenly are refused, as the config spells them", () => {
+  assert.equal(evenHeadDim({ hiddenSize: 64, heads: 4 }).value, 16);
+  const spellings = { hiddenSize: ["n_embd", "hidden_size"], heads: ["n_head"] };
+  const { value, diagnostics } = evenHeadDim({ hiddenSize: 65, heads: 4 }, spellings);
+  assert.equal(value, undefined);
+  assert.equal(
+    diagnostics[0]?.message,
+    "The model config is impossible: n_embd 65 is not divisible by n_head 4",
+  );
 });
