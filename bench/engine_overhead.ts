@@ -1,7 +1,8 @@
 /**
  * What the engine costs beside the workers: the real command with a worker that does nothing, over many cells. Milliseconds for
  * each cell, and the resident memory of the engine's process: the most while it planned, and the most while it served the
- * cells, which is what a night costs. Run it with: deno run -A bench/engine_overhead.ts [cells, default 10000]
+ * cells, which is what a night costs; then the most of a `resume` of the run, of which every cell has ended. Run it with:
+ * deno run -A bench/engine_overhead.ts [cells, default 10000]
  */
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -36,6 +37,15 @@ try {
       }),
     );
   }
+  const [run] = Deno.readDirSync(join(folder, "runs"));
+  if (run === undefined) throw new Error("there is no run to go on with");
+  console.log(
+    JSON.stringify({
+      what: "a resume of a finished run",
+      cells: count,
+      ...await measureResume(join(folder, "runs", run.name)),
+    }),
+  );
 } finally {
   Deno.removeSync(folder, { recursive: true });
 }
@@ -88,6 +98,25 @@ async function measure(args: readonly string[]): Promise<Cost> {
     planningMib: round(planningMib),
     servingMib: round(servingMib),
   };
+}
+
+/** Goes on with a run that has ended, and looks at the most memory that its process has had. */
+async function measureResume(
+  run: string,
+): Promise<Pick<Cost, "wholeSeconds"> & { peakMib: number }> {
+  const begun = performance.now();
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", cli, "resume", run, "--quiet"],
+    stdin: "null",
+    stdout: "null",
+    stderr: "inherit",
+  }).spawn();
+  let mib = 0;
+  const timer = setInterval(() => mib = Math.max(mib, peakMib(child.pid)), 20);
+  const { code } = await child.status;
+  clearInterval(timer);
+  if (code !== 0) throw new Error(`the resume ended with ${code}`);
+  return { wholeSeconds: round((performance.now() - begun) / 1000), peakMib: round(mib) };
 }
 
 /** Most resident memory of a process so far; 0 when it has ended. */

@@ -1,7 +1,8 @@
 /** The runs in a folder, told by their journals. */
 import { join } from "node:path";
-import { JOURNAL_FILE, recordsIn } from "./journal.ts";
+import { JOURNAL_FILE } from "./journal.ts";
 import { foldJournal, type JournalState } from "./journal_records.ts";
+import { recordsIn } from "./journal_scan.ts";
 import { isLocked } from "./run_lock.ts";
 
 /** A run folder that has a journal. */

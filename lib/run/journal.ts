@@ -4,95 +4,16 @@
  * process that is killed, a machine that loses its power or a disk that fills up can tear the last line at most, and a
  * torn line is told from a whole one.
  */
-import { crc32 } from "node:zlib";
 import type { JournalRecord } from "./journal_records.ts";
+import { checksum, JournalScan } from "./journal_scan.ts";
 
 /** Name of the journal in a run's folder. */
 export const JOURNAL_FILE = "journal.jsonl";
-
-/** What a journal file holds. */
-export interface JournalContent {
-  readonly records: readonly JournalRecord[];
-  /** Bytes up to the end of the last whole line; what follows was torn. */
-  readonly wholeBytes: number;
-  /** Numbers of damaged lines before that: bytes that the disk has lost or somebody has changed. */
-  readonly damagedLines: readonly number[];
-}
-
-/** Reads a journal; a torn end is left out. Throws what the system throws. */
-export function readJournal(path: string): JournalContent {
-  return parseJournal(Deno.readFileSync(path));
-}
-
-/** As `readJournal`, from the bytes of the file. */
-export function parseJournal(bytes: Uint8Array): JournalContent {
-  const scan = new JournalScan(bytes);
-  const records = [...scan.records()];
-  return { records, wholeBytes: scan.wholeBytes, damagedLines: scan.damagedLines };
-}
-
-/** The records of a journal file one by one: ten thousand cells have thirty thousand. Throws what the system throws. */
-export function* recordsIn(path: string): Generator<JournalRecord> {
-  yield* new JournalScan(Deno.readFileSync(path)).records();
-}
-
-/** What the bytes of a journal hold; the facts are complete when all records were taken. */
-class JournalScan {
-  wholeBytes = 0;
-  isComplete = false;
-  readonly #bytes: Uint8Array;
-  readonly #bad: number[] = [];
-  #lastWhole = 0;
-
-  constructor(bytes: Uint8Array) {
-    this.#bytes = bytes;
-  }
-
-  get damagedLines(): number[] {
-    return this.#bad.filter((number) => number < this.#lastWhole);
-  }
-
-  *records(): Generator<JournalRecord> {
-    const decoder = new TextDecoder();
-    const bytes = this.#bytes;
-    let line = 0;
-    for (let start = 0; start < bytes.length;) {
-      const end = bytes.indexOf(0x0a, start);
-      if (end === -1) break;
-      line += 1;
-      const record = parseLine(decoder.decode(bytes.subarray(start, end)));
-      if (record === null) {
-        this.#bad.push(line);
-      } else {
-        this.wholeBytes = end + 1;
-        this.#lastWhole = line;
-        yield record;
-      }
-      start = end + 1;
-    }
-    this.isComplete = true;
-  }
-}
 
 /** A record as a line of the file. */
 export function journalLine(record: JournalRecord): string {
   const text = JSON.stringify(record);
   return `${checksum(text)} ${text}\n`;
-}
-
-function parseLine(line: string): JournalRecord | null {
-  const text = line.slice(9);
-  if (line[8] !== " " || line.slice(0, 8) !== checksum(text)) return null;
-  try {
-    const record = JSON.parse(text);
-    return typeof record?.record === "string" ? record as JournalRecord : null;
-  } catch {
-    return null;
-  }
-}
-
-function checksum(text: string): string {
-  return crc32(text).toString(16).padStart(8, "0");
 }
 
 /** A journal that is open for appending. One process at a time: the run's lock sees to that. */
@@ -116,7 +37,7 @@ export class Journal {
   ): { journal: Journal; value: T; damagedLines: readonly number[] } {
     const file = Deno.openSync(path, { read: true, write: true, create: true });
     try {
-      const scan = new JournalScan(readAll(file));
+      const scan = new JournalScan((into) => file.readSync(into));
       const value = read(scan.records());
       if (!scan.isComplete) throw new Error("A journal is opened when all of it was read");
       const { wholeBytes, damagedLines } = scan;
@@ -156,15 +77,4 @@ export class Journal {
       this.#file.seekSync(this.#length, Deno.SeekMode.Start);
     } catch { /* the error of the writing is the one to tell */ }
   }
-}
-
-function readAll(file: Deno.FsFile): Uint8Array {
-  const bytes = new Uint8Array(file.statSync().size);
-  let filled = 0;
-  while (filled < bytes.length) {
-    const read = file.readSync(bytes.subarray(filled));
-    if (read === null) break;
-    filled += read;
-  }
-  return bytes.subarray(0, filled);
 }

@@ -2,10 +2,16 @@
 import { PackedValues } from "../plan/packed.ts";
 import type { RecordedOutcome } from "./results.ts";
 
+/** What has an outcome that is packed already. */
+export interface Kept {
+  readonly outcome?: RecordedOutcome;
+}
+
 /** Outcomes by the id of their cell. */
 export class Outcomes {
   readonly #packed = new PackedValues<RecordedOutcome>();
-  readonly #places = new Map<string, number>();
+  /** The place of what is packed here, or where else it is. */
+  readonly #places = new Map<string, number | Kept>();
 
   /** The property of a cell that unpacks its measurement when it is looked at. */
   readonly measurementProperty: PropertyDescriptorMap;
@@ -37,8 +43,13 @@ export class Outcomes {
     this.#places.set(cellId, this.#packed.add(outcome));
   }
 
+  /** Looks an outcome up where it is packed already, instead of packing it once more. */
+  keep(cellId: string, kept: Kept): void {
+    this.#places.set(cellId, kept);
+  }
+
   get(cellId: string): RecordedOutcome | undefined {
     const place = this.#places.get(cellId);
-    return place === undefined ? undefined : this.#packed.get(place);
+    return typeof place === "number" ? this.#packed.get(place) : place?.outcome;
   }
 }

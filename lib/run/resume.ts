@@ -6,8 +6,9 @@ import { notARun } from "../diagnostics/messages/run.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { EarlierRun, Rerun } from "./decide.ts";
 import { findRuns } from "./find_runs.ts";
-import { JOURNAL_FILE, recordsIn } from "./journal.ts";
+import { JOURNAL_FILE } from "./journal.ts";
 import { foldJournal, type JournalRecord, type JournalState } from "./journal_records.ts";
+import { recordsIn } from "./journal_scan.ts";
 import type { RunChoices } from "./run_choices.ts";
 import { PLAN_FILE } from "./run_store.ts";
 

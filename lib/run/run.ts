@@ -243,10 +243,11 @@ function begin(
     total: decisions.filter(({ action }) => action !== "skip").length,
     choices,
   });
-  for (const { cell, outcome } of decisions) {
-    if (outcome === undefined) continue;
-    if (isResumed) store.keep(cell, outcome);
-    else store.note(cell, outcome);
+  for (const decision of decisions) {
+    const { cell, action } = decision;
+    if (action !== "reuse") continue;
+    if (isResumed) store.keep(cell, decision);
+    else if (decision.outcome !== undefined) store.note(cell, decision.outcome);
   }
 }
 

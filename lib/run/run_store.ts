@@ -22,7 +22,7 @@ import {
 } from "./journal_records.ts";
 import { writeJsonWhole } from "./json_file.ts";
 import type { CellOutcome } from "./outcome.ts";
-import { Outcomes } from "./outcomes.ts";
+import { type Kept, Outcomes } from "./outcomes.ts";
 import {
   assembleResults,
   type RecordedOutcome,
@@ -132,8 +132,8 @@ export class RunStore {
   }
 
   /** Takes an outcome over that the journal of this run has already. */
-  keep(cell: PlanCell, outcome: RecordedOutcome): void {
-    this.#outcomes.set(cell.id, outcome);
+  keep(cell: PlanCell, kept: Kept): void {
+    this.#outcomes.keep(cell.id, kept);
   }
 
   /** Notes an outcome for good. */

@@ -2,11 +2,11 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { readJournal } from "../../lib/run/journal.ts";
 import { foldJournal } from "../../lib/run/journal_records.ts";
 import type { Results } from "../../lib/run/results.ts";
 import { processesWith } from "../run/scripted.ts";
 import { stowage } from "./environment.ts";
+import { readJournal } from "../run/read_journal.ts";
 
 const CLI = fileURLToPath(new URL("../../cli.ts", import.meta.url));
 const CONFIG = fileURLToPath(new URL("../../deno.json", import.meta.url));

@@ -1,10 +1,11 @@
 /** Disks that are full or read-only: a clear error, and a journal from which the run goes on. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { Journal, readJournal } from "../../lib/run/journal.ts";
+import { Journal } from "../../lib/run/journal.ts";
 import type { Progress } from "../../lib/run/progress.ts";
 import { run, type RunOptions } from "../../lib/run/run.ts";
 import { SCRIPTED, twoSessions } from "./engine.ts";
+import { readJournal } from "./read_journal.ts";
 
 async function mount(...args: string[]): Promise<boolean> {
   try {

@@ -2,10 +2,10 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { readJournal } from "../../lib/run/journal.ts";
 import { foldJournal, type JournalRecord } from "../../lib/run/journal_records.ts";
 import type { Results } from "../../lib/run/results.ts";
 import { processesWith } from "./scripted.ts";
+import { readJournal } from "./read_journal.ts";
 
 const ENGINE = fileURLToPath(new URL("./fixtures/engine.ts", import.meta.url));
 const CELLS = ["ok", "slow", "ok", "oom", "slow", "ok", "slow", "ok", "slow", "oom", "ok", "ok"]

@@ -1,10 +1,10 @@
 /** Sessions side by side with the scripted worker: devices of their own, one journal, one budget, nothing left behind. */
 import assert from "node:assert/strict";
 import type { Plan } from "../../lib/plan/plan.ts";
-import { readJournal } from "../../lib/run/journal.ts";
 import { run, type RunOptions } from "../../lib/run/run.ts";
 import { SCRIPTED } from "./engine.ts";
 import { processesWith, scriptedPlan } from "./scripted.ts";
+import { readJournal } from "./read_journal.ts";
 
 interface Part {
   readonly cellIds: readonly string[];
