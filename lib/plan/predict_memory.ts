@@ -14,7 +14,7 @@ import {
 } from "./interval.ts";
 import type { DevicePrediction, HostPrediction, Interval } from "./prediction.ts";
 import { programOf } from "./programs.ts";
-import { reservedNeed } from "./reserved_need.ts";
+import { type ReservedLimits, reservedNeed } from "./reserved_need.ts";
 
 /** PyTorch's CUDA allocator rounds blocks to 512 B, its CPU allocator aligns them to 64 B. */
 const BLOCK_BYTES = { gpu: 512, cpu: 64 } as const;
@@ -168,9 +168,9 @@ function gpuTerms(
     workload.batchSize,
     peak.bytes - outsideBytes,
     {
-      availableBytes: availableBytes(peak, outside, context),
+      availableBytes: beside(capacity, peak, outside),
       marginBytes: requiredMargin(peak),
-      ...allocatorOf(context),
+      ...allocatorOf(peak, outside, context),
     },
   );
   const required = doubted(
@@ -200,13 +200,22 @@ function capacityOf({ deviceCapacityBytes }: StrategyContext): number {
 }
 
 /** How PyTorch's allocator is set up. */
-function allocatorOf({ allocator, deviceIsCapped = false }: StrategyContext) {
-  return { expandableSegments: allocator === "expandable", isCapped: deviceIsCapped };
+function allocatorOf(
+  peak: Peak,
+  outside: OutsideBytes,
+  { allocator, deviceIsCapped = false, hardware }: StrategyContext,
+): Pick<ReservedLimits, "expandableSegments" | "driverBytes"> {
+  const expandableSegments = allocator === "expandable";
+  if (!deviceIsCapped) return { expandableSegments };
+  return {
+    expandableSegments,
+    driverBytes: beside(hardware.device.memoryBytes ?? Infinity, peak, outside),
+  };
 }
 
-/** What the driver can give the allocator. */
-function availableBytes(peak: Peak, outside: OutsideBytes, context: StrategyContext): number {
-  return Math.max(0, capacityOf(context) - Math.max(peak.outsideBytes, outside.generating));
+/** What of so many bytes is left to the allocator. */
+function beside(bytes: number, peak: Peak, outside: OutsideBytes): number {
+  return Math.max(0, bytes - Math.max(peak.outsideBytes, outside.generating));
 }
 
 /** What was taken at most: by loading, or by a generation, which has more beside the allocator. */

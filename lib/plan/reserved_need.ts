@@ -14,21 +14,26 @@ export interface ReservedNeed {
 
 /** What decides how an allocator behaves beside the workload. */
 export interface ReservedLimits {
-  /** What the driver can give the allocator: the capacity less all that is outside of it. */
+  /** What the allocator can get: the capacity less all that is outside of it. */
   readonly availableBytes: number;
   /** How far off the need may be. */
   readonly marginBytes: number;
   readonly expandableSegments: boolean;
-  /** See `StrategyContext.deviceIsCapped`. @default false */
-  readonly isCapped?: boolean;
+  /**
+   * What the driver could give where a worker caps PyTorch's allocator. The cap is asked before the driver is, with the size
+   * of a fixed segment: pages that are then mapped may go a little beyond, and addresses are those of the whole device.
+   */
+  readonly driverBytes?: number;
 }
 
-/** How the allocator is set up that can get so much; `isCapped` as in `ReservedLimits`. */
+/** How the allocator is set up that can get so much. */
 export function allocatorOptions(
-  deviceBytes: number,
-  { expandableSegments, isCapped = false }: Omit<ReservedLimits, "availableBytes" | "marginBytes">,
+  availableBytes: number,
+  { expandableSegments, driverBytes }: Omit<ReservedLimits, "availableBytes" | "marginBytes">,
 ): AllocatorOptions {
-  return { deviceBytes, expandableSegments, ...(isCapped ? { allowedBytes: deviceBytes } : {}) };
+  return driverBytes === undefined
+    ? { deviceBytes: availableBytes, expandableSegments }
+    : { deviceBytes: driverBytes, allowedBytes: availableBytes, expandableSegments };
 }
 
 /**
