@@ -46,7 +46,8 @@ export interface StrategyContext {
   readonly deviceCapacityBytes: number | null;
   /**
    * Whether a worker caps PyTorch's allocator, as it does under a budget: the cap counts a request as fixed segments would
-   * serve it, where the driver would only be asked for the pages that an expandable one lacks. @default false
+   * serve it, where the driver is only asked for the pages that an expandable one lacks, and has more of them than the cap
+   * allows. @default false
    */
   readonly deviceIsCapped?: boolean;
   /** Cap of one node's processes: the least of its memory and the budget. */

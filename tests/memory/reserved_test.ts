@@ -145,7 +145,7 @@ Deno.test("a program replays to what the trace itself gives", () => {
         newTokens: fc.integer({ min: 1, max: 25 }),
         deviceBytes: fc.constantFrom(Infinity, 100 * MIB, 300 * MIB),
         expandableSegments: fc.boolean(),
-        isCapped: fc.boolean(),
+        beyondCapBytes: fc.constantFrom(undefined, 0, 15 * MIB, 1000 * MIB),
       }),
       (
         {
@@ -156,7 +156,7 @@ Deno.test("a program replays to what the trace itself gives", () => {
           vocab,
           deviceBytes,
           expandableSegments,
-          isCapped,
+          beyondCapBytes,
           ...workload
         },
       ) => {
@@ -173,7 +173,10 @@ Deno.test("a program replays to what the trace itself gives", () => {
         assert.ok(placement !== undefined);
         const program = Program.compile(placement, workload, workload.batchSize);
         assert.ok(program !== undefined);
-        const options = allocatorOptions(deviceBytes, { expandableSegments, isCapped });
+        const options = allocatorOptions(deviceBytes, {
+          expandableSegments,
+          ...(beyondCapBytes === undefined ? {} : { driverBytes: deviceBytes + beyondCapBytes }),
+        });
         for (const device of new Set(placement.devices.map(({ traced }) => traced))) {
           const { failure, ...replayed } = replayOf(program, device)
             .run(workload.batchSize, new CachingAllocator(options));

@@ -56,8 +56,8 @@ Deno.test("what fails fits with the margin more, or not at all", () => {
 Deno.test("a cap goes to the allocator as one, memory of a device does not", () => {
   const options = { expandableSegments: true };
   assert.deepEqual(allocatorOptions(70, options), { deviceBytes: 70, expandableSegments: true });
-  assert.deepEqual(allocatorOptions(70, { ...options, isCapped: true }), {
-    deviceBytes: 70,
+  assert.deepEqual(allocatorOptions(70, { ...options, driverBytes: 100 }), {
+    deviceBytes: 100,
     allowedBytes: 70,
     expandableSegments: true,
   });

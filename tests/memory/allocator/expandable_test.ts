@@ -58,3 +58,28 @@ Deno.test("the best fit prefers a hole to the end that can grow", () => {
   const block = allocator.malloc(2 * MIB);
   assert.equal(allocator.blocks.address[block], 0);
 });
+
+Deno.test("a cap is asked with the request, and the pages that are mapped for it may end beyond", () => {
+  const setup = { expandableSegments: true, allowedBytes: 95 * MIB };
+  const capped = new CachingAllocator({ ...setup, deviceBytes: 2 ** 30 });
+  assert.notEqual(capped.malloc(90 * MIB), NONE);
+  assert.equal(capped.reservedBytes, 100 * MIB);
+  // Where the driver itself has no more, it cannot map them.
+  const full = new CachingAllocator({ ...setup, deviceBytes: 95 * MIB });
+  assert.equal(full.malloc(90 * MIB), NONE);
+});
+
+Deno.test("under a cap a segment has addresses for the whole device", () => {
+  const allocator = new CachingAllocator({
+    expandableSegments: true,
+    deviceBytes: 2 ** 30,
+    allowedBytes: 200 * MIB,
+  });
+  const blocks = [100, 20, 60].map((size) => allocator.malloc(size * MIB));
+  allocator.free(blocks[0] as number);
+  // No room below, as the second block stays: pages above the third, though the cap leaves no addresses beyond it.
+  const large = allocator.malloc(110 * MIB);
+  const { address, prev } = allocator.blocks;
+  assert.ok((address[large] as number) > (address[blocks[2] as number] as number));
+  assert.equal(prev[large], blocks[2]);
+});
