@@ -14,13 +14,20 @@ export function deviceFacts(): readonly DeviceFact[] {
   return FACTS;
 }
 
-/** The device of that kind or alias, compared without regard to case. */
+/**
+ * The device of that kind, alias or product name, compared without regard to case; a space counts as a dash, so that
+ * `RTX 4090` is found as well.
+ */
 export function findDevice(kind: string): Device | undefined {
-  const lowered = kind.toLowerCase();
-  const fact = FACTS.find((candidate) =>
-    [candidate.kind, ...candidate.aliases ?? []].some((name) => name.toLowerCase() === lowered)
+  const wanted = spelling(kind);
+  const fact = FACTS.find(({ kind, aliases = [], productNames }) =>
+    [kind, ...aliases, ...productNames].some((name) => spelling(name) === wanted)
   );
   return fact === undefined ? undefined : toDevice(fact);
+}
+
+function spelling(name: string): string {
+  return name.toLowerCase().replaceAll(" ", "-");
 }
 
 /** The device whose name nvidia-smi (or `torch.cuda.get_device_name`) prints. */

@@ -88,7 +88,16 @@ function resolveConfig(
   const name = spec.catalog ?? spec.name;
   const fact = findModel(name);
   if (fact !== undefined) return { value: { config: fact.config, files: [] }, diagnostics: [] };
-  return failure(modelUnknown(name));
+  return failure(modelUnknown(name, isThere(absolute(baseDirectory, name), files)));
+}
+
+/** Whether something is at a path that may not be read, too. */
+function isThere(path: string, files: FileReader): boolean {
+  try {
+    return files.stat(path) !== null;
+  } catch {
+    return false;
+  }
 }
 
 function readConfig(

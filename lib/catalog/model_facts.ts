@@ -27,8 +27,13 @@ export function findModel(name: string): ModelFact | undefined {
   );
 }
 
-/** What to say of a name that `findModel` does not know. */
-export function modelUnknown(name: string): Diagnostic {
+/**
+ * What to say of a name that `findModel` does not know.
+ *
+ * @param isFolder Whether there is a folder or file of that name, which a path would have to be written for.
+ */
+export function modelUnknown(name: string, isFolder = false): Diagnostic {
   const names = MODELS.flatMap((model) => [model.name, ...model.aliases]);
-  return unknownModel({ name, suggestion: suggest(name, names) }, { path: ["model"] });
+  const suggestion = isFolder ? `./${name}` : suggest(name, names);
+  return unknownModel({ name, suggestion }, { path: ["model"] });
 }

@@ -89,10 +89,11 @@ export interface DeviceCount {
   readonly kind: string;
 }
 
-/** `8x A100-SXM4-80GB`; a kind alone is one device. */
-export const DEVICES_PATTERN = "^([1-9][0-9]{0,3} ?x ?)?[A-Za-z][A-Za-z0-9._-]{0,62}$";
+/** `8x A100-SXM4-80GB` or `2x NVIDIA GeForce RTX 4090`; a kind alone is one device. */
+export const DEVICES_PATTERN =
+  "^([1-9][0-9]{0,3} ?x ?)?[A-Za-z][A-Za-z0-9._-]{0,62}( [A-Za-z0-9][A-Za-z0-9._-]{0,30}){0,5}$";
 
-const DEVICES_REGEXP = /^(?:(\d+) ?x ?)?(\S+)$/;
+const DEVICES_REGEXP = /^(?:(\d+) ?x ?)?(\S.*)$/;
 
 /** Whether a text starts with a count, as no name of the catalog does. */
 export function looksLikeDevices(text: string): boolean {

@@ -49,6 +49,9 @@ function shape(config: HfConfig): Outcome<LlamaShape> {
       `num_attention_heads ${heads} is not divisible by num_key_value_heads ${kvHeads}`,
     );
   }
+  if (looksBackLess(config, modelType, read.value.layers)) {
+    return refuse("use_sliding_window: true is not traced");
+  }
   const attentionBias = flag(config, "attention_bias", false);
   const value: LlamaShape = {
     ...sizes,
@@ -72,6 +75,14 @@ function slidingWindow(config: HfConfig, modelType: string): number | undefined 
   if (modelType !== "mistral") return undefined;
   const window = Object.hasOwn(config, "sliding_window") ? config["sliding_window"] : 4096;
   return typeof window === "number" && window > 0 ? window : undefined;
+}
+
+/** Whether some layers of a Qwen look back less far than others. */
+function looksBackLess(config: HfConfig, modelType: string, layers: number): boolean {
+  if (!modelType.startsWith("qwen") || !flag(config, "use_sliding_window", false)) return false;
+  if (Object.hasOwn(config, "sliding_window") && config["sliding_window"] === null) return false;
+  const full = config["max_window_layers"];
+  return (typeof full === "number" ? full : 28) < layers;
 }
 
 /** What the config class of each family assumes where the file is silent. */

@@ -7,7 +7,11 @@ import { inRange } from "../catalog/version_range.ts";
 import { resolveStack } from "../catalog/stack.ts";
 import type { Hardware, Model, Stack } from "../catalog/types.ts";
 import type { Diagnostic, Outcome } from "../diagnostics/diagnostic.ts";
-import { olderForward, unsupportedModelType } from "../diagnostics/messages/plan.ts";
+import {
+  olderForward,
+  quantizedConfig,
+  unsupportedModelType,
+} from "../diagnostics/messages/plan.ts";
 import type { Dtype, HfConfig, Pipeline, TracedSpec } from "../language/pipeline.ts";
 import type { ModelFamily, ModelShape } from "../model/family.ts";
 import type { Module } from "../model/module.ts";
@@ -84,10 +88,24 @@ export function shapeOf(
     };
     return { diagnostics: [unsupportedModelType(parameters, { path: ["model"] })] };
   }
+  const method = quantizationMethod(model.config);
+  if (method !== undefined) {
+    return { diagnostics: [quantizedConfig({ method }, { path: ["model"] })] };
+  }
   const shape = family.shape(model.config);
   if (shape.value === undefined) return { diagnostics: shape.diagnostics };
   const value = { family, shape: shape.value, root: family.modules(shape.value) };
   return { value, diagnostics: shape.diagnostics };
+}
+
+/** How the weights of a config are quantized; undefined where they are not. */
+function quantizationMethod(config: HfConfig): string | undefined {
+  const written = config["quantization_config"] ?? config["compression_config"];
+  if (written === undefined || written === null) return undefined;
+  const method = typeof written === "object" && "quant_method" in written
+    ? written.quant_method
+    : undefined;
+  return typeof method === "string" ? method : "an unnamed method";
 }
 
 /** What is known of a model whose family is not: weights and cache, without what a forward pass makes. */

@@ -54,6 +54,21 @@ Deno.test("resolveHardware() completes devices of a known kind and lets the pipe
   assert.equal(over?.diskBytesPerSecond, 1e9);
 });
 
+Deno.test("findDevice() knows a device by its kind, an alias or what nvidia-smi calls it", () => {
+  for (const name of ["rtx4090-24gb", "RTX 4090", "RTX-4090", "NVIDIA GeForce RTX 4090"]) {
+    assert.equal(findDevice(name)?.kind, "RTX4090-24GB", name);
+  }
+  assert.equal(findDevice("RTX 40"), undefined);
+  const spellings = deviceFacts().flatMap((
+    { kind, aliases = [], productNames },
+  ) => [
+    ...new Set(
+      [kind, ...aliases, ...productNames].map((name) => name.toLowerCase().replaceAll(" ", "-")),
+    ),
+  ]);
+  assert.equal(new Set(spellings).size, spellings.length, "two devices share a name");
+});
+
 Deno.test("a cpu device holds what the budget says, and without a budget nobody knows", () => {
   const cpu = devices({ count: 2, kind: "cpu" });
   assert.equal(resolveHardware(cpu, NO_BUDGET).value?.device.memoryBytes, null);

@@ -75,6 +75,14 @@ Deno.test("resolveModel() suggests the name that was meant and lists the other w
   );
 });
 
+Deno.test("resolveModel() says how a folder is written that was named as a model", () => {
+  const stat = (path: string) =>
+    path === "/base/models/mine" ? { kind: "directory" as const, bytes: 0 } : null;
+  const files = { ...NO_FILES, stat };
+  const [found] = resolveModel(spec({ catalog: "models/mine" }), "/base", files).diagnostics;
+  assert.match(found?.help ?? "", /^Did you mean "\.\/models\/mine"\?/);
+});
+
 Deno.test("resolveModel() takes an inline config verbatim", () => {
   const config = { model_type: "bloom", hidden_size: 64, unknown_key: [1, { a: null }] };
   const { value } = resolveModel(spec({ config }), "/base", NO_FILES);

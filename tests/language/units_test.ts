@@ -156,6 +156,7 @@ Deno.test("devices are a count and a kind", () => {
   assert.deepEqual(parseDevices("2xcpu"), { count: 2, kind: "cpu" });
   assert.deepEqual(parseDevices("16 x cpu"), { count: 16, kind: "cpu" });
   assert.deepEqual(parseDevices("cpu"), { count: 1, kind: "cpu" });
+  assert.deepEqual(parseDevices("2x RTX 4090"), { count: 2, kind: "RTX 4090" });
   assert.deepEqual(parseDevices("xeon"), { count: 1, kind: "xeon" });
 });
 
@@ -172,7 +173,19 @@ Deno.test("every count and kind is read back", () => {
 });
 
 Deno.test("a text that starts with a count is meant as devices, even when it is malformed", () => {
-  for (const text of ["0x cpu", "8x", "8 × A100", "8*A100", "-1x cpu", "1.5x cpu", "99999x cpu"]) {
+  for (
+    const text of [
+      "0x cpu",
+      "8x",
+      "8 × A100",
+      "8*A100",
+      "-1x cpu",
+      "1.5x cpu",
+      "99999x cpu",
+      "2x a ",
+      "2x a  b",
+    ]
+  ) {
     assert.ok(looksLikeDevices(text) && !isDeviceCount(text), text);
   }
   for (const text of ["jean-zay-a100-8", "cpu", "xeon", "dgx-2x"]) {

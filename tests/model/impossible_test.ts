@@ -28,6 +28,32 @@ const value = fc.oneof(
   fc.constantFrom(null, 0.5, "64", true, NaN, Infinity, 2 ** 31, 2 ** 60, [], {}),
 );
 
+Deno.test("a Qwen whose layers look back differently far is refused, one that only could is not", () => {
+  const config = {
+    hidden_size: 24,
+    num_hidden_layers: 30,
+    num_attention_heads: 4,
+    num_key_value_heads: 2,
+    intermediate_size: 8,
+    vocab_size: 50,
+  };
+  for (const modelType of ["qwen2", "qwen3"]) {
+    const shape = (more: object) =>
+      findFamily(modelType)?.shape({ model_type: modelType, ...config, ...more });
+    assert.match(
+      shape({ use_sliding_window: true })?.diagnostics[0]?.message ?? "",
+      /use_sliding_window/,
+    );
+    for (
+      const more of [
+        { sliding_window: 4096 },
+        { use_sliding_window: true, max_window_layers: 30 },
+        { use_sliding_window: true, sliding_window: null },
+      ]
+    ) assert.ok(shape(more)?.value !== undefined, JSON.stringify(more));
+  }
+});
+
 Deno.test("a config is refused with a reason, or gives whole bytes that are never negative", () => {
   let traced = 0;
   fc.assert(

@@ -189,6 +189,22 @@ Deno.test("a model type without a forward pass is refused at the model", async (
   assert.deepEqual(diagnostics.map(({ code, path }) => [code, path]), [["STW302", ["model"]]]);
 });
 
+Deno.test("a config of quantized weights is refused at the model, not planned as if it were not", async () => {
+  for (
+    const [written, method] of [
+      ["{ quant_method: awq, bits: 4 }", "awq"],
+      ["{ load_in_8bit: true }", "an unnamed method"],
+    ] as const
+  ) {
+    const config = `model_type: bloom, quantization_config: ${written}`;
+    const { diagnostics } = await compileText(SMALL.replace("model_type: bloom", config));
+    assert.deepEqual(diagnostics.map(({ code, path }) => [code, path]), [["STW343", ["model"]]]);
+    assert.match(diagnostics[0]?.message ?? "", new RegExp(`"${method}"`));
+  }
+  const unquantized = "model_type: bloom, quantization_config: null";
+  await planOf(SMALL.replace("model_type: bloom", unquantized));
+});
+
 Deno.test("an impossible config is refused at the model", async () => {
   const { diagnostics } = await compileText(SMALL.replace("n_head: 4", "n_head: 5"));
   assert.deepEqual(diagnostics.map(({ code, path }) => [code, path]), [

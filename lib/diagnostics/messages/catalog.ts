@@ -14,9 +14,8 @@ function gib(bytes: number): string {
 export const unknownModel: MessageKind<{ name: string; suggestion: string | undefined }> = message({
   code: "STW201",
   title: "The model is not in the catalog",
-  explanation:
-    "A model is named by its catalog name, by a path or by its config. The catalog has the BLOOM family; " +
-    '"stowage ls models" lists it. Every other model is described by its Hugging Face config.json: give the ' +
+  explanation: "A model is named by its catalog name, by a path or by its config. " +
+    '"stowage ls models" lists the catalog. Every other model is described by its Hugging Face config.json: give the ' +
     "path of a folder or of a config.json (it must start with ./, ../ or /), or write the config into the " +
     "pipeline as model.config. Nothing is downloaded: a name of the Hugging Face Hub that the catalog lacks " +
     "must be there as a local copy.",
@@ -58,7 +57,8 @@ export const unknownDevice: MessageKind<{ kind: string; suggestion: string | und
     help: ({ suggestion }) =>
       didYouMean(
         suggestion,
-        'Run "stowage ls hardware", or describe it with memory, bandwidth, flops and link',
+        'Run "stowage ls hardware", or describe it: devices: { kind: X, count: 4, memory: 192GB, ' +
+          "bandwidth: 5300GB/s, flops: 1300TFLOPS, link: 64GB/s }",
       ),
   },
 );
@@ -185,7 +185,9 @@ export const weightsMissing: MessageKind<{ path: string; reason: string }> = mes
     "also be made up: weights: random writes a seeded checkpoint into the cache, on-device makes them where " +
     "they will live. Nothing is downloaded.",
   message: ({ path, reason }) => `There are no weights in "${path}": ${reason}`,
-  help: () => "Put the files there, or set model.weights to random",
+  help: () =>
+    "Put the files there; or, to plan and run with random weights, name the config.json in place of the folder, or " +
+    "set model.weights to random",
 });
 
 /** A weight file is damaged. */

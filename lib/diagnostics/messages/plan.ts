@@ -27,22 +27,25 @@ export const unsupportedModelType: MessageKind<
     (estimate === undefined ? "" : `. From the sizes alone: ${estimate}; activations come on top`),
 });
 
-export const headsNotDivisible: MessageKind<{ heads: number; ranks: number; available: number }> =
-  message({
-    code: "STW303",
-    title: "Tensor parallelism does not divide the heads",
-    explanation:
-      "Tensor parallelism gives each rank an equal number of attention heads. A degree that does not divide the " +
-      "number of heads cannot be launched. Choose a divisor of the number of heads that is at most the number " +
-      "of devices.",
-    message: ({ heads, ranks }) => `Tensor parallelism of ${ranks} does not divide ${heads} heads`,
-    help: ({ heads, available }) => {
-      const fitting = Array.from({ length: available }, (_, i) => i + 1).filter((n) =>
-        heads % n === 0
-      );
-      return `Use one of: ${fitting.join(", ")}`;
-    },
-  });
+export const headsNotDivisible: MessageKind<
+  { heads: number; kvHeads: number; ranks: number; available: number }
+> = message({
+  code: "STW303",
+  title: "Tensor parallelism does not divide the heads",
+  explanation:
+    "Tensor parallelism gives each rank an equal number of attention heads, and of the heads of keys and values " +
+    "where several heads share them. A degree that does not divide both is not launched. Choose a divisor of " +
+    "both that is at most the number of devices.",
+  message: ({ heads, kvHeads, ranks }) =>
+    `Tensor parallelism of ${ranks} does not divide ` +
+    (heads % ranks === 0 ? `${kvHeads} heads of keys and values` : `${heads} heads`),
+  help: ({ heads, kvHeads, available }) => {
+    const fitting = Array.from({ length: available }, (_, i) => i + 1).filter((n) =>
+      heads % n === 0 && kvHeads % n === 0
+    );
+    return `Use one of: ${fitting.join(", ")}`;
+  },
+});
 
 export const tooManyRanks: MessageKind<{ ranks: number; available: number }> = message({
   code: "STW304",
@@ -143,6 +146,21 @@ export const olderForward: MessageKind<{ modelType: string; version: string; sin
     help: ({ since }) =>
       `Take activations and times for an estimate, or plan with transformers ${since}`,
   });
+
+export const quantizedConfig: MessageKind<{ method: string }> = message({
+  code: "STW343",
+  title: "The config asks for quantized weights",
+  explanation:
+    "quantization_config in a config.json says that the checkpoint is quantized (AWQ, GPTQ, FP8, bitsandbytes and " +
+    "others). Layers, buffers and kernels of such a model are others, and no forward pass of them is written down: " +
+    "a plan with the sizes of the layers alone would be wrong several times over. The model that it was made from " +
+    "can be planned.",
+  message: ({ method }) =>
+    `The config asks for weights quantized by "${method}", which no plan traces`,
+  help: () =>
+    "Name the model that it was quantized from, or take quantization_config out of the config to plan it " +
+    "as it was before",
+});
 
 export const int8NotHere: MessageKind<{ reason: string }> = message({
   code: "STW316",

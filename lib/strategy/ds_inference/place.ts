@@ -89,8 +89,9 @@ function problems(spec: DsInferenceSpec, context: StrategyContext, ranks: number
   const kernels = { path: ["kernelInject"] };
   const found: Diagnostic[] = [...quantizationProblems(spec, context)];
   if (ranks > available) found.push(tooManyRanks({ ranks, available }, at));
-  if (shape.heads % ranks !== 0 || shape.kvHeads % ranks !== 0) {
-    found.push(headsNotDivisible({ heads: shape.heads, ranks, available }, at));
+  const { heads, kvHeads } = shape;
+  if (heads % ranks !== 0 || kvHeads % ranks !== 0) {
+    found.push(headsNotDivisible({ heads, kvHeads, ranks, available }, at));
   }
   found.push(...shardProblems(spec, context, ranks));
   if (!spec.kernelInject) {

@@ -93,6 +93,24 @@ Deno.test("the heads must divide evenly, and the devices suffice", () => {
   ]);
 });
 
+Deno.test("heads of keys and values must divide as well, and only degrees that do are offered", () => {
+  const family = findFamily("qwen2");
+  const { value: shape } = family?.shape({
+    model_type: "qwen2",
+    hidden_size: 40,
+    num_hidden_layers: 1,
+    num_attention_heads: 40,
+    num_key_value_heads: 8,
+    intermediate_size: 8,
+    vocab_size: 10,
+  }) ?? {};
+  assert.ok(family !== undefined && shape !== undefined);
+  const context = { ...strategyContext({ deviceCount: 8 }), family, shape };
+  const { diagnostics } = placeDsInference(dsInferenceSpec({ tensorParallel: 5 }), context);
+  assert.match(diagnostics[0]?.message ?? "", /5 does not divide 8 heads of keys and values/);
+  assert.equal(diagnostics[0]?.help, "Use one of: 1, 2, 4, 8");
+});
+
 Deno.test("kernels need a GPU", () => {
   assert.deepEqual(problems({ kernelInject: true }, { device: CPU, stack: KERNELS }), [
     ["STW307", ["kernelInject"]],
