@@ -1,6 +1,8 @@
 /** From argv to an exit code: reads the flags, runs one command, and turns every failure into words. */
 import { Command, CommanderError } from "./commander.ts";
+import { reasonOf } from "../catalog/json_file.ts";
 import { DiagnosticError } from "../diagnostics/diagnostic.ts";
+import { permissionMissing } from "../diagnostics/messages/input.ts";
 import { escapeUnsafe } from "../diagnostics/quote.ts";
 import { suggest } from "../diagnostics/suggest.ts";
 import { reportBug, talkDiagnostics } from "./failures.ts";
@@ -64,6 +66,10 @@ function failed(
 ): number {
   if (error instanceof DiagnosticError) {
     talkDiagnostics(error.diagnostics, { terminal });
+    return EXIT.usage;
+  }
+  if (error instanceof Deno.errors.NotCapable) {
+    talkDiagnostics([permissionMissing({ reason: reasonOf(error) })], { terminal });
     return EXIT.usage;
   }
   reportBug(error, argv, { terminal, debug });

@@ -1,4 +1,7 @@
 /** The two streams of a command: data to stdout, talk to stderr. */
+import { reasonOf } from "../catalog/json_file.ts";
+import { DiagnosticError } from "../diagnostics/diagnostic.ts";
+import { outputUnwritable } from "../diagnostics/messages/input.ts";
 
 /** Values of `--color`. */
 export type ColorChoice = "auto" | "always" | "never";
@@ -36,8 +39,13 @@ export function realTerminal(settings: TerminalSettings): Terminal {
     return stream.isTerminal() && environment("TERM") !== "dumb";
   }
   return {
-    write: (text) => writeAll(Deno.stdout, text),
+    write(text) {
+      const error = writeAll(Deno.stdout, text);
+      if (error === undefined) return;
+      throw new DiagnosticError([outputUnwritable({ path: "stdout", reason: reasonOf(error) })]);
+    },
     talk(text, options) {
+      // Nobody is left to be told that it cannot be said.
       if (!settings.quiet || options?.always) writeAll(Deno.stderr, text);
     },
     isQuiet: settings.quiet,
@@ -48,13 +56,21 @@ export function realTerminal(settings: TerminalSettings): Terminal {
   };
 }
 
-/** A closed pipe (`| head`) ends the reader's interest, not the command. */
-function writeAll(stream: { writeSync(data: Uint8Array): number }, text: string): void {
+/**
+ * A closed pipe (`| head`) ends the reader's interest, not the command.
+ *
+ * @returns What else keeps the text from being written, such as a full disk behind `> file`.
+ */
+function writeAll(
+  stream: { writeSync(data: Uint8Array): number },
+  text: string,
+): unknown {
   let rest = encoder.encode(text.endsWith("\n") || text === "" ? text : `${text}\n`);
   try {
     while (rest.length > 0) rest = rest.subarray(stream.writeSync(rest));
+    return undefined;
   } catch (error) {
-    if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+    return error instanceof Deno.errors.BrokenPipe ? undefined : error;
   }
 }
 

@@ -63,3 +63,12 @@ Deno.test("without permission to read the pipeline, the diagnostic says so", asy
   assert.equal(exitCode, 2);
   assert.match(stderr, /error\[STW117\].*\n.*--allow-read/);
 });
+
+Deno.test("a run without its permissions says which, and is no bug", async () => {
+  const { exitCode, stderr } = await runCli(["run", "pipelines/tiny.yaml"], {
+    cwd: projectFolder,
+    flags: ["--allow-read", "--no-prompt"],
+  });
+  assert.equal(exitCode, 2);
+  assert.match(stderr, /error\[STW602\]: .*--allow-.*\n.*deno run -A/);
+});

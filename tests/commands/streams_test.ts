@@ -99,3 +99,20 @@ Deno.test("--detailed-exitcode tells a predicted out-of-memory", async () => {
   assert.equal((await say("plan", TINY, "-q")).exitCode, 0);
   assert.equal((await say("plan", TINY, "-q", "--detailed-exitcode")).exitCode, 3);
 });
+
+Deno.test("a full disk behind stdout is told, and is no bug", async () => {
+  const { code, stderr } = await new Deno.Command("sh", {
+    args: [
+      "-c",
+      '"$0" run -A "$1" ls models > /dev/full',
+      Deno.execPath(),
+      `${projectFolder}cli.ts`,
+    ],
+    stdout: "null",
+  }).output();
+  assert.equal(code, 2);
+  assert.match(
+    new TextDecoder().decode(stderr),
+    /error\[STW601\]: Cannot write "stdout": no space left on device/,
+  );
+});

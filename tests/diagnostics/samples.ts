@@ -105,6 +105,7 @@ export const samples: Samples = {
     pipelineIsFolder: { path: "pipelines" },
     pipelineUnreadable: { path: "tiny.yaml", reason: "permission denied" },
     outputUnwritable: { path: "out/plan.json", reason: "no such folder" },
+    permissionMissing: { reason: "requires run access" },
   },
   catalog: {
     unknownModel: { name: "bigscience/bloom-560", suggestion: "bigscience/bloom-560m" },

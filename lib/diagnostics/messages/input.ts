@@ -49,3 +49,14 @@ export const outputUnwritable = message<{ path: string; reason: string }>({
   message: ({ path, reason }) => `Cannot write ${quote(path, 200)}: ${reason}`,
   help: () => "Check that the folder exists and may be written, and --allow-write of Deno",
 });
+
+/** Deno was not given a permission that the command needs. */
+export const permissionMissing = message<{ reason: string }>({
+  code: "STW602",
+  title: "Deno lacks a permission",
+  explanation:
+    "Deno lets a program touch only what it was allowed to. check and plan need to read (--allow-read); a command that " +
+    "runs something looks at the host, starts processes and writes folders, and needs all of it (-A).",
+  message: ({ reason }) => `Deno does not permit what the command needs: ${reason}`,
+  help: () => "Run it with all permissions: deno run -A",
+});
