@@ -49,7 +49,7 @@ function shape(config: HfConfig): Outcome<LlamaShape> {
       `num_attention_heads ${heads} is not divisible by num_key_value_heads ${kvHeads}`,
     );
   }
-  if (looksBackLess(config, modelType, read.value.layers)) {
+  if (looksBackLess(config, modelType, sizes.layers)) {
     return refuse("use_sliding_window: true is not traced");
   }
   const attentionBias = flag(config, "attention_bias", false);
