@@ -34,8 +34,8 @@ export interface Attended {
   readonly weights: number | undefined;
 }
 
-/** How a family calls `eager_attention_forward`. */
-export interface EagerOptions {
+/** How a family calls its attention function; `sdpa` does the rest in one kernel. */
+export interface AttentionOptions {
   readonly hasMask: boolean;
   /** Whether the scores are multiplied by a factor of their own. */
   readonly scales: boolean;
@@ -49,16 +49,22 @@ export interface EagerOptions {
   readonly softmaxInDtype?: boolean;
 }
 
+/** The function that the model was told to use (`ALL_ATTENTION_FUNCTIONS`). */
+export function attend(torch: Torch, sizes: AttentionSizes, options: AttentionOptions): Attended {
+  const run = torch.runtime.attention === "eager" ? eagerAttention : sdpaAttention;
+  return run(torch, sizes, options);
+}
+
 /** Merging batch and heads of [batch, heads, tokens, size] that is laid out by tokens copies unless one of them is 1. */
 export function copiesToMerge({ batch, heads }: AttentionSizes, tokens: number): boolean {
   return batch > 1 && heads > 1 && tokens > 1;
 }
 
 /** `eager_attention_forward` with `repeat_kv`. */
-export function eagerAttention(
+function eagerAttention(
   torch: Torch,
   sizes: AttentionSizes,
-  options: EagerOptions,
+  options: AttentionOptions,
 ): Attended {
   const { hasMask, scales, byHeads, inProjection, masksTwice, softmaxInDtype } = options;
   const { batch, query, keys, heads, kvHeads, headDim } = sizes;
@@ -92,10 +98,10 @@ export function eagerAttention(
 }
 
 /** `sdpa_attention_forward`: the kernels take keys and values that heads share, unless there is a mask. */
-export function sdpaAttention(
+function sdpaAttention(
   torch: Torch,
   sizes: AttentionSizes,
-  { hasMask, byHeads = false }: EagerOptions,
+  { hasMask, byHeads = false }: AttentionOptions,
 ): Attended {
   const { batch, query, keys, heads, kvHeads, headDim } = sizes;
   const { elementBytes, deviceType } = torch.runtime;

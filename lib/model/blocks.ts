@@ -1,11 +1,9 @@
 /** The blocks of a model in turn, each on the device that it is placed on. */
-import type { BlockOutput, Execution, ForwardPass, ModelShape } from "./family.ts";
-import type { Placed, Torch } from "./torch.ts";
+import type { BlockOutput, ForwardCall } from "./family.ts";
+import type { Placed } from "./torch.ts";
 
 /** The blocks that a pass goes through. */
 export interface Blocks {
-  readonly shape: ModelShape;
-  readonly pass: ForwardPass;
   /** Full name of the module of one layer. */
   readonly blockName: (layer: number) => string;
   /** What else a block is given, and has copied to its device by accelerate's hook. */
@@ -16,9 +14,8 @@ export interface Blocks {
 
 /** Runs every block; each one's output takes the place of its input, which is then freed unless it was written over. */
 export function runBlocks(
-  torch: Torch,
-  execution: Execution,
-  { shape, pass, blockName, given, held }: Blocks,
+  { torch, execution, shape, pass }: ForwardCall,
+  { blockName, given, held }: Blocks,
   first: Placed,
   block: (layer: number) => BlockOutput,
 ): Placed {
@@ -41,15 +38,15 @@ export function runBlocks(
 
 /** Runs the norm behind the last block where it is placed; the norm's input stays alive. */
 export function finalNorm(
-  torch: Torch,
-  execution: Execution,
+  call: ForwardCall,
   name: string,
   hidden: Placed,
-  norm: () => number,
+  norm: (call: ForwardCall, name: string) => number,
 ): Placed {
+  const { torch, execution } = call;
   torch.device = execution.deviceOf(name);
   const [moved] = torch.send(name, [hidden], torch.device);
-  const handle = norm();
+  const handle = norm(call, name);
   if (moved !== undefined) torch.free(moved);
   return { handle, device: torch.device, bytes: hidden.bytes };
 }

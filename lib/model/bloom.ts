@@ -68,13 +68,10 @@ export const bloom: ModelFamily = {
   blockName,
   shape,
   modules,
-  forward(shape, pass, execution, torch) {
-    const { behaviours } = torch.runtime;
-    if (behaviours.has("bloom-tokens-first-cache")) {
-      return forward2022(shape, pass, execution, torch);
-    }
-    const isTuple = behaviours.has("bloom-tuple-cache");
-    return (isTuple ? forwardTuple : forward)(shape, pass, execution, torch);
+  forward(call) {
+    const { behaviours } = call.torch.runtime;
+    if (behaviours.has("bloom-tokens-first-cache")) return forward2022(call);
+    return behaviours.has("bloom-tuple-cache") ? forwardTuple(call) : forward(call);
   },
   graphStep: "plain",
   hasBias: () => true,

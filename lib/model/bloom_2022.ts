@@ -3,18 +3,10 @@
  * pair of tensors [batch, tokens, heads, size] that the next pass concatenates to; attention reshapes all of it.
  */
 import { alibiOf } from "./bloom_alibi.ts";
-import { runBlocks } from "./blocks.ts";
-import {
-  attentionDense,
-  blockName,
-  bloomBlock,
-  bloomEmbeds,
-  bloomFinalNorm,
-  sizes,
-} from "./bloom_parts.ts";
-import { lastLogits } from "./head.ts";
+import { attentionDense, blockName, bloomEmbeds, bloomFinalNorm, sizesOf } from "./bloom_parts.ts";
+import { type AttendedTuple, runTupleBlocks, tupleLogits } from "./bloom_tuple_cache.ts";
+import type { ForwardCall, ForwardPass, KvCache, Logits } from "./family.ts";
 import { passing } from "./layers.ts";
-import type { Execution, ForwardPass, KvCache, Logits, ModelShape } from "./family.ts";
 import { cacheTensor } from "./kv_cache.ts";
 import {
   alibiOfHeads,
@@ -32,14 +24,12 @@ interface Shared {
 
 /** BloomAttention.forward; its locals live until it returns. */
 function attention(
-  torch: Torch,
+  call: ForwardCall,
   layer: number,
   past: KvCache | undefined,
-  shape: ModelShape,
-  pass: ForwardPass,
-  execution: Execution,
-): { output: number; present: KvCache } {
-  const size = sizes(shape, pass, torch);
+): AttendedTuple {
+  const { torch, shape, pass, execution } = call;
+  const size = sizesOf(call);
   const { batch, query } = pass;
   const { elementBytes, behaviours } = torch.runtime;
   const { rows, hiddenBytes, localBytes, scores, keys } = size;
@@ -84,8 +74,8 @@ function attention(
   const masked = first
     ? softmaxWithMask(torch, size.heads, pass)
     : softmaxWithBias(torch, scores, pass);
-  if (first) passing(execution, `${name}.scale_mask_softmax`);
-  passing(execution, `${name}.attention_dropout`);
+  if (first) passing(call, `${name}.scale_mask_softmax`);
+  passing(call, `${name}.attention_dropout`);
   const valueCopy = merges(keys)
     ? torch.elementwise("value_transposed", cacheBytes, cacheBytes)
     : undefined;
@@ -93,7 +83,7 @@ function attention(
   if (!first && valueCopy !== undefined) torch.free(valueCopy);
   if (query > 1 && size.heads > 1) context = torch.rebind(context, "merge_heads", localBytes);
 
-  const dense = attentionDense(torch, layer, shape, pass, execution);
+  const dense = attentionDense(call, layer);
   const output = torch.elementwise("attention_output", hiddenBytes, 2 * hiddenBytes);
   if (!first) torch.free(dense);
   torch.free(...locals);
@@ -128,47 +118,19 @@ function softmaxWithBias(
 }
 
 /** BloomForCausalLM.forward. */
-export function forward2022(
-  shape: ModelShape,
-  pass: ForwardPass,
-  execution: Execution,
-  torch: Torch,
-): Logits {
-  const { embeds, first } = bloomEmbeds(torch, shape, pass, execution);
-  const shared = sharedOf(torch, shape, pass, execution);
-  const sent = [shared.alibi, shared.mask].filter((tensor) => tensor !== undefined);
-
-  const pastOf = (layer: number) => pass.past === 0 ? undefined : pass.cache[layer];
-  const blocks = {
-    shape,
-    pass,
-    blockName,
-    given: (layer: number) => [...sent, ...pastOf(layer) ?? []],
-  };
-  const hidden = runBlocks(torch, execution, blocks, first, (layer) => {
-    const handle = bloomBlock(torch, layer, shape, pass, execution, () => {
-      const past = pastOf(layer);
-      const { output, present } = attention(torch, layer, past, shape, pass, execution);
-      pass.cache[layer] = present;
-      return output;
-    });
-    return { handle };
-  });
-  const placed = bloomFinalNorm(torch, hidden, shape, pass, execution);
-  const { alibi, mask } = shared;
+export function forward2022(call: ForwardCall): Logits {
+  const { torch } = call;
+  const { embeds, first } = bloomEmbeds(call);
+  const { alibi, mask } = sharedOf(call);
+  const shared = [alibi, mask].filter((tensor) => tensor !== undefined);
+  const hidden = runTupleBlocks(call, shared, first, attention);
+  const last = bloomFinalNorm(call, hidden);
   const names = alibi === undefined ? [hidden, mask] : [mask, hidden, alibi];
   torch.free(embeds, ...names.flatMap((name) => name === undefined ? [] : [name.handle]));
-  const logits = lastLogits(torch, placed, shape, pass, execution, { positions: pass.query });
-  sendCacheHome(torch, pass, execution);
-  return logits;
+  return tupleLogits(call, last);
 }
 
-function sharedOf(
-  torch: Torch,
-  shape: ModelShape,
-  pass: ForwardPass,
-  { layer }: Execution,
-): Shared {
+function sharedOf({ torch, shape, pass, execution: { layer } }: ForwardCall): Shared {
   const { behaviours } = torch.runtime;
   if (!behaviours.has("bloom-fused-cache")) {
     const alibi = alibiOf(torch, shape.heads, pass);
@@ -177,23 +139,4 @@ function sharedOf(
   }
   // Masks are made in each layer.
   return { mask: alibiOfHeads(torch, shape.heads, pass) };
-}
-
-/** accelerate before 0.20: the hook of the whole model sends its outputs, cache included, to where its inputs were. */
-export function sendCacheHome(torch: Torch, pass: ForwardPass, { cacheHome }: Execution): void {
-  if (cacheHome === undefined) return;
-  for (const [layer, tensors] of pass.cache.entries()) {
-    const fused = tensors.length === 1 ? tensors[0] : undefined;
-    // The views of a projection are copied one by one.
-    const part = fused && { ...fused, bytes: fused.bytes / 3 };
-    const parts = part ? [part, part] : tensors;
-    if (parts.every(({ device }) => device === cacheHome)) continue;
-    const copies = torch.send(`h.${layer} cache`, parts, cacheHome, "kv");
-    torch.free(...tensors.map(({ handle }) => handle));
-    pass.cache[layer] = copies.map((handle, index) => ({
-      handle: handle ?? -1,
-      device: cacheHome,
-      bytes: parts[index]?.bytes ?? 0,
-    }));
-  }
 }

@@ -11,25 +11,22 @@ import {
   bloomBlock,
   bloomEmbeds,
   bloomFinalNorm,
-  sizes,
+  sizesOf,
 } from "./bloom_parts.ts";
-import type { Execution, ForwardPass, Logits, ModelShape } from "./family.ts";
+import type { ForwardCall, Logits } from "./family.ts";
 import { lastLogits } from "./head.ts";
 import { passing, project } from "./layers.ts";
 import { updateCache } from "./kv_cache.ts";
 import { causalMask, causalMaskInPlace } from "./masks.ts";
-import type { Torch } from "./torch.ts";
 
 /** BloomAttention.forward; returns [output, attention_probs], which both outlive the call. */
 function attention(
-  torch: Torch,
+  call: ForwardCall,
   layer: number,
-  mask: number | undefined,
-  shape: ModelShape,
-  pass: ForwardPass,
-  execution: Execution,
+  hasMask: boolean,
 ): [output: number, probs: number] {
-  const size = sizes(shape, pass, torch);
+  const { torch, shape, pass } = call;
+  const size = sizesOf(call);
   const { batch, query } = pass;
   const { elementBytes } = torch.runtime;
   const { rows, hiddenBytes, localBytes } = size;
@@ -37,7 +34,7 @@ function attention(
   const local = size.heads * shape.headDim;
 
   const product = { rows, inputs: shape.hiddenSize, outputs: 3 * local };
-  const qkv = project(torch, `${name}.query_key_value`, product, true, execution);
+  const qkv = project(call, `${name}.query_key_value`, product, true);
   updateCache(torch, layer, pass, size.tokenBytes);
 
   // The query is a strided part of the projection: merging batch and heads copies unless one of them is 1.
@@ -47,15 +44,13 @@ function attention(
   const cacheBytes = batch * size.keys * size.tokenBytes;
   const flops = 2 * size.scores * shape.headDim;
   const scores = torch.baddbmm("attention_scores", scoresBytes, localBytes + cacheBytes, flops);
-  const weights = mask === undefined
-    ? undefined
-    : torch.elementwise("attn_weights", scoresBytes, scoresBytes);
+  const weights = hasMask ? torch.elementwise("attn_weights", scoresBytes, scoresBytes) : undefined;
   const probs = torch.softmaxInFloat32("attention_probs", size.scores);
-  passing(execution, `${name}.attention_dropout`);
+  passing(call, `${name}.attention_dropout`);
   let context = torch.bmm("context", localBytes, scoresBytes + cacheBytes, flops);
   if (query > 1 && size.heads > 1) context = torch.rebind(context, "merge_heads", localBytes);
 
-  const dense = attentionDense(torch, layer, shape, pass, execution);
+  const dense = attentionDense(call, layer);
   const output = torch.rebind(dense, "attention_output", hiddenBytes, 2 * hiddenBytes);
   torch.free(qkv);
   if (queryLayer !== undefined) torch.free(queryLayer);
@@ -66,14 +61,10 @@ function attention(
 }
 
 /** BloomForCausalLM.forward. */
-export function forward(
-  shape: ModelShape,
-  pass: ForwardPass,
-  execution: Execution,
-  torch: Torch,
-): Logits {
+export function forward(call: ForwardCall): Logits {
+  const { torch, shape, pass } = call;
   const { behaviours } = torch.runtime;
-  const { embeds, first } = bloomEmbeds(torch, shape, pass, execution);
+  const { embeds, first } = bloomEmbeds(call);
   const alibi = alibiOf(torch, shape.heads, pass);
   const mask = behaviours.has("bloom-causal-mask-4d")
     ? causalMaskInPlace(torch, pass)
@@ -82,20 +73,20 @@ export function forward(
 
   // The loop keeps the outputs of the block before, attention_probs included, until the next ones replace them.
   let previousProbs: number | undefined;
-  const blocks = { shape, pass, blockName, given: () => shared };
-  const hidden = runBlocks(torch, execution, blocks, first, (layer) => {
+  const blocks = { blockName, given: () => shared };
+  const hidden = runBlocks(call, blocks, first, (layer) => {
     const dropped = previousProbs === undefined ? [] : [previousProbs];
-    const handle = bloomBlock(torch, layer, shape, pass, execution, () => {
-      const [attended, probs] = attention(torch, layer, mask?.handle, shape, pass, execution);
+    const handle = bloomBlock(call, layer, () => {
+      const [attended, probs] = attention(call, layer, mask !== undefined);
       previousProbs = probs;
       return attended;
     });
     return { handle, dropped };
   });
-  const last = bloomFinalNorm(torch, hidden, shape, pass, execution);
+  const last = bloomFinalNorm(call, hidden);
   torch.free(embeds, ...shared.map(({ handle }) => handle));
   if (previousProbs !== undefined) torch.free(previousProbs);
   torch.free(hidden.handle);
   const positions = behaviours.has("logits-of-all-positions") ? pass.query : 1;
-  return lastLogits(torch, last, shape, pass, execution, { positions });
+  return lastLogits(call, last, { positions });
 }

@@ -1,7 +1,7 @@
 /** What the forward passes of BLOOM have in common, whatever the version: all but attention, its cache and its masks. */
 import { finalNorm } from "./blocks.ts";
-import { type Execution, type ForwardPass, keyLength, type ModelShape } from "./family.ts";
-import { layerNorm, passing, project } from "./layers.ts";
+import { type ForwardCall, hiddenBytes, keyLength, rowsOf } from "./family.ts";
+import { embed, layerNorm, passing, project, sumOverRanks } from "./layers.ts";
 import type { Placed, Torch } from "./torch.ts";
 
 /** Full name of the module of one layer. */
@@ -25,16 +25,17 @@ export interface PassSizes {
 }
 
 /** The sizes of a pass on one rank. */
-export function sizes(shape: ModelShape, pass: ForwardPass, { runtime }: Torch): PassSizes {
+export function sizesOf(call: ForwardCall): PassSizes {
+  const { shape, pass, torch } = call;
   const { batch, query, tensorParallel } = pass;
-  const { elementBytes } = runtime;
+  const { elementBytes } = torch.runtime;
   const heads = shape.heads / tensorParallel;
   const keys = keyLength(pass);
   return {
-    rows: batch * query,
+    rows: rowsOf(pass),
     heads,
     keys,
-    hiddenBytes: batch * query * shape.hiddenSize * elementBytes,
+    hiddenBytes: hiddenBytes(call),
     localBytes: batch * query * heads * shape.headDim * elementBytes,
     scores: batch * heads * query * keys,
     tokenBytes: heads * shape.headDim * elementBytes,
@@ -43,21 +44,16 @@ export function sizes(shape: ModelShape, pass: ForwardPass, { runtime }: Torch):
 
 /** The embeddings, which the function names to its end, and their norm, which the first block is given. */
 export function bloomEmbeds(
-  torch: Torch,
-  shape: ModelShape,
-  pass: ForwardPass,
-  execution: Execution,
+  call: ForwardCall,
 ): { readonly embeds: number; readonly first: Placed } {
-  const { hiddenBytes, rows } = sizes(shape, pass, torch);
+  const { torch, execution } = call;
   const name = "transformer.word_embeddings";
   torch.device = execution.deviceOf(name);
-  execution.enter(name, rows * 8);
-  const embeds = torch.elementwise("inputs_embeds", hiddenBytes, hiddenBytes);
-  execution.leave(name);
+  const embeds = embed(call, name, "inputs_embeds");
   const norm = "transformer.word_embeddings_layernorm";
   torch.device = execution.deviceOf(norm);
-  const handle = layerNorm(torch, norm, rows, shape.hiddenSize, execution);
-  return { embeds, first: { handle, device: torch.device, bytes: hiddenBytes } };
+  const handle = layerNorm(call, norm);
+  return { embeds, first: { handle, device: torch.device, bytes: hiddenBytes(call) } };
 }
 
 /**
@@ -65,56 +61,34 @@ export function bloomEmbeds(
  *
  * @param attend Runs attention over the normed input and returns its output, the residual added.
  */
-export function bloomBlock(
-  torch: Torch,
-  layer: number,
-  shape: ModelShape,
-  pass: ForwardPass,
-  execution: Execution,
-  attend: () => number,
-): number {
-  const rows = pass.batch * pass.query;
-  const norm = (name: string) =>
-    layerNorm(torch, `${blockName(layer)}.${name}`, rows, shape.hiddenSize, execution);
-  const normed = norm("input_layernorm");
+export function bloomBlock(call: ForwardCall, layer: number, attend: () => number): number {
+  const { torch } = call;
+  const name = blockName(layer);
+  const normed = layerNorm(call, `${name}.input_layernorm`);
   const attended = attend();
-  const normedAgain = norm("post_attention_layernorm");
+  const normedAgain = layerNorm(call, `${name}.post_attention_layernorm`);
   torch.free(normed);
-  const output = bloomMlp(torch, layer, shape, pass, execution);
+  const output = bloomMlp(call, `${name}.mlp`);
   torch.free(normedAgain, attended);
   return output;
 }
 
 /** The projection behind attention, summed over the ranks. */
-export function attentionDense(
-  torch: Torch,
-  layer: number,
-  shape: ModelShape,
-  pass: ForwardPass,
-  execution: Execution,
-): number {
-  const { rows, heads, hiddenBytes, localBytes } = sizes(shape, pass, torch);
+export function attentionDense(call: ForwardCall, layer: number): number {
+  const { torch, shape, execution } = call;
+  const { rows, heads, localBytes } = sizesOf(call);
   const name = `${blockName(layer)}.self_attention.dense`;
   const product = { rows, inputs: heads * shape.headDim, outputs: shape.hiddenSize };
   execution.enter(name, localBytes);
   const dense = torch.linear("dense", product);
-  execution.allReduce(torch.device, hiddenBytes);
+  sumOverRanks(call);
   execution.leave(name);
   return dense;
 }
 
 /** The norm behind the last block. */
-export function bloomFinalNorm(
-  torch: Torch,
-  hidden: Placed,
-  shape: ModelShape,
-  pass: ForwardPass,
-  execution: Execution,
-): Placed {
-  const name = "transformer.ln_f";
-  const rows = pass.batch * pass.query;
-  const norm = () => layerNorm(torch, name, rows, shape.hiddenSize, execution);
-  return finalNorm(torch, execution, name, hidden, norm);
+export function bloomFinalNorm(call: ForwardCall, hidden: Placed): Placed {
+  return finalNorm(call, "transformer.ln_f", hidden, layerNorm);
 }
 
 /** x * 0.5 * (1 + tanh(0.79788456 * x * (1 + 0.044715 * x * x))): every factor is a tensor of its own. */
@@ -134,27 +108,21 @@ function bloomGelu(torch: Torch, bytes: number): number {
 }
 
 /** BloomMLP.forward with its residual. */
-function bloomMlp(
-  torch: Torch,
-  layer: number,
-  shape: ModelShape,
-  pass: ForwardPass,
-  execution: Execution,
-): number {
-  const { rows, hiddenBytes } = sizes(shape, pass, torch);
-  const name = `${blockName(layer)}.mlp`;
+function bloomMlp(call: ForwardCall, name: string): number {
+  const { torch, shape, pass, execution } = call;
+  const [rows, bytes] = [rowsOf(pass), hiddenBytes(call)];
   const local = shape.intermediateSize / pass.tensorParallel;
   const localBytes = rows * local * torch.runtime.elementBytes;
   const wide = { rows, inputs: shape.hiddenSize, outputs: local };
-  const up = project(torch, `${name}.dense_h_to_4h`, wide, true, execution);
-  passing(execution, `${name}.gelu_impl`);
+  const up = project(call, `${name}.dense_h_to_4h`, wide, true);
+  passing(call, `${name}.gelu_impl`);
   const activated = bloomGelu(torch, localBytes);
   torch.free(up);
   execution.enter(`${name}.dense_4h_to_h`, localBytes);
   const down = torch.linear("dense_4h_to_h", { rows, inputs: local, outputs: shape.hiddenSize });
-  execution.allReduce(torch.device, hiddenBytes);
+  sumOverRanks(call);
   execution.leave(`${name}.dense_4h_to_h`);
-  const output = torch.elementwise("mlp_output", hiddenBytes, 2 * hiddenBytes);
+  const output = torch.elementwise("mlp_output", bytes, 2 * bytes);
   torch.free(activated, down);
   return output;
 }

@@ -3,33 +3,22 @@
  * merged, keys as [batch x heads, size, tokens], which each pass concatenates to, so that attention need not copy them.
  */
 import { alibiOf } from "./bloom_alibi.ts";
-import { runBlocks } from "./blocks.ts";
-import {
-  attentionDense,
-  blockName,
-  bloomBlock,
-  bloomEmbeds,
-  bloomFinalNorm,
-  sizes,
-} from "./bloom_parts.ts";
+import { attentionDense, blockName, bloomEmbeds, bloomFinalNorm, sizesOf } from "./bloom_parts.ts";
+import { type AttendedTuple, runTupleBlocks, tupleLogits } from "./bloom_tuple_cache.ts";
 import { maskOfBooleans, maskOfFloats } from "./bloom_tuple_masks.ts";
-import type { Execution, ForwardPass, KvCache, Logits, ModelShape } from "./family.ts";
-import { sendCacheHome } from "./bloom_2022.ts";
-import { lastLogits } from "./head.ts";
+import type { ForwardCall, KvCache, Logits } from "./family.ts";
 import { cacheTensor } from "./kv_cache.ts";
 import { passing } from "./layers.ts";
-import type { Placed, Torch } from "./torch.ts";
+import type { Placed } from "./torch.ts";
 
 /** BloomAttention.forward; its locals live until it returns. */
 function attention(
-  torch: Torch,
+  call: ForwardCall,
   layer: number,
   past: KvCache | undefined,
-  shape: ModelShape,
-  pass: ForwardPass,
-  execution: Execution,
-): { output: number; present: KvCache } {
-  const size = sizes(shape, pass, torch);
+): AttendedTuple {
+  const { torch, shape, pass, execution } = call;
+  const size = sizesOf(call);
   const { batch, query } = pass;
   const { elementBytes, dtype } = torch.runtime;
   const { rows, hiddenBytes, localBytes, scores, keys } = size;
@@ -74,11 +63,11 @@ function attention(
       input,
     )
     : torch.softmaxInFloat32("attention_probs", scores);
-  passing(execution, `${name}.attention_dropout`);
+  passing(call, `${name}.attention_dropout`);
   let context = torch.bmm("context", localBytes, scoresBytes + cacheBytes, flops);
   if (query > 1 && size.heads > 1) context = torch.rebind(context, "merge_heads", localBytes);
 
-  const dense = attentionDense(torch, layer, shape, pass, execution);
+  const dense = attentionDense(call, layer);
   const output = torch.rebind(dense, "attention_output", hiddenBytes, 2 * hiddenBytes);
   if (!isView) torch.free(qkv);
   if (queryCopy !== undefined) torch.free(queryCopy);
@@ -87,35 +76,17 @@ function attention(
 }
 
 /** BloomForCausalLM.forward. */
-export function forwardTuple(
-  shape: ModelShape,
-  pass: ForwardPass,
-  execution: Execution,
-  torch: Torch,
-): Logits {
-  const { embeds, first } = bloomEmbeds(torch, shape, pass, execution);
-  const shared = [alibiOf(torch, shape.heads, pass), ...maskOf(torch, pass, execution)];
-
-  const pastOf = (layer: number) => pass.past === 0 ? undefined : pass.cache[layer];
-  const given = (layer: number) => [...shared, ...pastOf(layer) ?? []];
-  const blocks = { shape, pass, blockName, given };
-  const hidden = runBlocks(torch, execution, blocks, first, (layer) => {
-    const handle = bloomBlock(torch, layer, shape, pass, execution, () => {
-      const past = pastOf(layer);
-      const { output, present } = attention(torch, layer, past, shape, pass, execution);
-      pass.cache[layer] = present;
-      return output;
-    });
-    return { handle };
-  });
-  const placed = bloomFinalNorm(torch, hidden, shape, pass, execution);
+export function forwardTuple(call: ForwardCall): Logits {
+  const { torch, shape, pass } = call;
+  const { embeds, first } = bloomEmbeds(call);
+  const shared = [alibiOf(torch, shape.heads, pass), ...maskOf(call)];
+  const hidden = runTupleBlocks(call, shared, first, attention);
+  const last = bloomFinalNorm(call, hidden);
   torch.free(embeds, ...shared.map(({ handle }) => handle), hidden.handle);
-  const logits = lastLogits(torch, placed, shape, pass, execution, { positions: pass.query });
-  sendCacheHome(torch, pass, execution);
-  return logits;
+  return tupleLogits(call, last);
 }
 
-function maskOf(torch: Torch, pass: ForwardPass, { layer }: Execution): Placed[] {
+function maskOf({ torch, pass, execution: { layer } }: ForwardCall): Placed[] {
   if (torch.runtime.behaviours.has("bloom-mask-of-floats")) return [maskOfFloats(torch, pass)];
   // DeepSpeed's layers take the attention mask as it is: `remove_mask_prepare_for_bloom`.
   return layer === undefined ? [maskOfBooleans(torch, pass)] : [];

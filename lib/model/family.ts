@@ -55,6 +55,24 @@ export type KvCache = readonly Placed[];
  */
 export type BiasApart = "none" | "beyond-matrices" | "all";
 
+/** What a family writes a forward pass with. */
+export interface ForwardCall<S extends ModelShape = ModelShape> {
+  readonly shape: S;
+  readonly pass: ForwardPass;
+  readonly execution: Execution;
+  readonly torch: Torch;
+}
+
+/** Tokens that a pass takes in, over all sequences. */
+export function rowsOf({ batch, query }: ForwardPass): number {
+  return batch * query;
+}
+
+/** Bytes of the hidden states of a pass. */
+export function hiddenBytes({ shape, pass, torch }: ForwardCall): number {
+  return rowsOf(pass) * shape.hiddenSize * torch.runtime.elementBytes;
+}
+
 /** How a strategy runs modules: where each executes, and what it does around them. */
 export interface Execution {
   /** Device that runs the module of this full name. */
@@ -109,12 +127,7 @@ export interface ModelFamily<S extends ModelShape = ModelShape> {
    *
    * @returns Handle and bytes of the logits, which the caller frees.
    */
-  forward(
-    shape: S,
-    pass: ForwardPass,
-    execution: Execution,
-    torch: Torch,
-  ): Logits;
+  forward(call: ForwardCall<S>): Logits;
   /** First version of transformers whose passes the trace follows; absent where it follows every one. */
   readonly tracedSince?: string;
   /** Tensors of each layer that are no parameters and that the library keeps beside them. */

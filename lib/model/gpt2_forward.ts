@@ -1,11 +1,11 @@
 /** The forward pass of GPT-2, as `transformers/models/gpt2/modeling_gpt2.py` (4.57.3, 5.17.0) runs it. */
-import { attentionSizes, eagerAttention, sdpaAttention } from "./attention.ts";
+import { attend, type Attended, attentionSizes } from "./attention.ts";
 import { finalNorm, runBlocks } from "./blocks.ts";
-import type { Execution, ForwardPass, Logits } from "./family.ts";
+import { type ForwardCall, hiddenBytes, type Logits, rowsOf } from "./family.ts";
 import type { Gpt2Shape } from "./gpt2.ts";
 import { lastLogits } from "./head.ts";
 import { updateCache } from "./kv_cache.ts";
-import { embed, layerNorm, passing, project } from "./layers.ts";
+import { embed, layerNorm, passing, project, sumOverRanks } from "./layers.ts";
 import { causalMask } from "./masks.ts";
 import type { Placed, Torch } from "./torch.ts";
 
@@ -15,23 +15,16 @@ export function blockName(layer: number): string {
 }
 
 /** GPT2Attention.forward, whose layers (Conv1D) make a matrix of all tokens and call `addmm` themselves. */
-function attention(
-  torch: Torch,
-  layer: number,
-  hasMask: boolean,
-  shape: Gpt2Shape,
-  pass: ForwardPass,
-  execution: Execution,
-): { output: number; weights: number | undefined } {
+function attention(call: ForwardCall<Gpt2Shape>, layer: number, hasMask: boolean): Attended {
+  const { torch, shape, pass } = call;
   const sizes = attentionSizes(shape, pass);
-  const rows = pass.batch * pass.query;
+  const rows = rowsOf(pass);
   const { elementBytes, attention: kind, behaviours } = torch.runtime;
   const name = `${blockName(layer)}.attn`;
   const local = sizes.heads * shape.headDim;
   const product = { rows, inputs: shape.hiddenSize, outputs: 3 * local, isMatrix: true };
-  const qkv = project(torch, `${name}.c_attn`, product, true, execution);
+  const qkv = project(call, `${name}.c_attn`, product, true);
   updateCache(torch, layer, pass, local * elementBytes);
-  const attend = kind === "eager" ? eagerAttention : sdpaAttention;
   const { output: context, weights } = attend(torch, sizes, {
     hasMask,
     scales: true,
@@ -43,11 +36,11 @@ function attention(
   const back = { rows, inputs: local, outputs: shape.hiddenSize, isMatrix: true };
   // Before 5.0 eager attention calls a module; sdpa never does.
   if (kind === "eager" && !behaviours.has("loop-position-ids")) {
-    passing(execution, `${name}.attn_dropout`);
+    passing(call, `${name}.attn_dropout`);
   }
-  const output = project(torch, `${name}.c_proj`, back, true, execution);
-  passing(execution, `${name}.resid_dropout`);
-  execution.allReduce(torch.device, rows * shape.hiddenSize * elementBytes);
+  const output = project(call, `${name}.c_proj`, back, true);
+  passing(call, `${name}.resid_dropout`);
+  sumOverRanks(call);
   torch.free(context, qkv);
   return { output, weights };
 }
@@ -66,35 +59,34 @@ function geluNew(torch: Torch, bytes: number): number {
   return output;
 }
 
-/** GPT2Block.forward. */
-function block(
-  torch: Torch,
-  layer: number,
-  hasMask: boolean,
-  shape: Gpt2Shape,
-  pass: ForwardPass,
-  execution: Execution,
-): number {
-  const rows = pass.batch * pass.query;
-  const { hiddenSize } = shape;
-  const { elementBytes } = torch.runtime;
-  const bytes = rows * hiddenSize * elementBytes;
-  const name = blockName(layer);
-  const normed = layerNorm(torch, `${name}.ln_1`, rows, hiddenSize, execution);
-  const attended = attention(torch, layer, hasMask, shape, pass, execution);
-  const middle = torch.rebind(normed, "attention_output", bytes, 2 * bytes);
-  const again = layerNorm(torch, `${name}.ln_2`, rows, hiddenSize, execution);
+/** GPT2MLP.forward. */
+function mlp(call: ForwardCall<Gpt2Shape>, name: string): number {
+  const { torch, shape, pass } = call;
+  const rows = rowsOf(pass);
   const local = shape.intermediateSize / pass.tensorParallel;
-  const wide = { rows, inputs: hiddenSize, outputs: local, isMatrix: true };
-  const up = project(torch, `${name}.mlp.c_fc`, wide, true, execution);
-  passing(execution, `${name}.mlp.act`);
-  const activated = geluNew(torch, rows * local * elementBytes);
+  const wide = { rows, inputs: shape.hiddenSize, outputs: local, isMatrix: true };
+  const up = project(call, `${name}.c_fc`, wide, true);
+  passing(call, `${name}.act`);
+  const activated = geluNew(torch, rows * local * torch.runtime.elementBytes);
   torch.free(up);
-  const back = { rows, inputs: local, outputs: hiddenSize, isMatrix: true };
-  const down = project(torch, `${name}.mlp.c_proj`, back, true, execution);
-  passing(execution, `${name}.mlp.dropout`);
-  execution.allReduce(torch.device, bytes);
+  const back = { rows, inputs: local, outputs: shape.hiddenSize, isMatrix: true };
+  const down = project(call, `${name}.c_proj`, back, true);
+  passing(call, `${name}.dropout`);
+  sumOverRanks(call);
   torch.free(activated);
+  return down;
+}
+
+/** GPT2Block.forward. */
+function block(call: ForwardCall<Gpt2Shape>, layer: number, hasMask: boolean): number {
+  const { torch } = call;
+  const bytes = hiddenBytes(call);
+  const name = blockName(layer);
+  const normed = layerNorm(call, `${name}.ln_1`);
+  const attended = attention(call, layer, hasMask);
+  const middle = torch.rebind(normed, "attention_output", bytes, 2 * bytes);
+  const again = layerNorm(call, `${name}.ln_2`);
+  const down = mlp(call, `${name}.mlp`);
   const output = torch.rebind(again, "mlp_output", bytes, 2 * bytes);
   torch.free(middle, attended.output);
   if (attended.weights !== undefined) torch.free(attended.weights);
@@ -103,39 +95,28 @@ function block(
 }
 
 /** GPT2LMHeadModel.forward. */
-export function forward(
-  shape: Gpt2Shape,
-  pass: ForwardPass,
-  execution: Execution,
-  torch: Torch,
-): Logits {
-  const rows = pass.batch * pass.query;
-  const bytes = rows * shape.hiddenSize * torch.runtime.elementBytes;
+export function forward(call: ForwardCall<Gpt2Shape>): Logits {
+  const { torch, pass, execution } = call;
+  const bytes = hiddenBytes(call);
   torch.device = execution.deviceOf("transformer.wte");
-  const tokens = embed(torch, "transformer.wte", rows, shape.hiddenSize, execution);
-  const positions = embed(torch, "transformer.wpe", rows, shape.hiddenSize, execution);
+  const tokens = embed(call, "transformer.wte");
+  const positions = embed(call, "transformer.wpe");
   const first: Placed = {
     handle: torch.elementwise("hidden_states", bytes, 2 * bytes),
     device: torch.device,
     bytes,
   };
-  passing(execution, "transformer.drop");
+  passing(call, "transformer.drop");
   const mask = causalMask(torch, pass);
   const shared = mask === undefined ? [] : [mask];
-  const blocks = { shape, pass, blockName, given: () => shared };
-  const hidden = runBlocks(torch, execution, blocks, first, (layer) => ({
-    handle: block(torch, layer, mask !== undefined, shape, pass, execution),
+  const blocks = { blockName, given: () => shared };
+  const hidden = runBlocks(call, blocks, first, (layer) => ({
+    handle: block(call, layer, mask !== undefined),
   }));
-  const placed = finalNorm(
-    torch,
-    execution,
-    "transformer.ln_f",
-    hidden,
-    () => layerNorm(torch, "transformer.ln_f", rows, shape.hiddenSize, execution),
-  );
+  const last = finalNorm(call, "transformer.ln_f", hidden, layerNorm);
   // The order of the names in the function.
   const masks = shared.map(({ handle }) => handle);
   const isNew = torch.runtime.behaviours.has("loop-position-ids");
   torch.free(hidden.handle, tokens, ...isNew ? [positions, ...masks] : [...masks, positions]);
-  return lastLogits(torch, placed, shape, pass, execution);
+  return lastLogits(call, last);
 }

@@ -1,14 +1,11 @@
 /** The head that turns hidden states into logits, and their way back to the loop. */
-import type { Execution, ForwardPass, Logits, ModelShape } from "./family.ts";
+import type { ForwardCall, Logits } from "./family.ts";
 import type { Placed, Torch } from "./torch.ts";
 
 /** `lm_head` over the last position, or over `positions` of each sequence. */
 export function lastLogits(
-  torch: Torch,
+  { torch, shape, pass, execution }: ForwardCall,
   final: Placed,
-  shape: Pick<ModelShape, "hiddenSize" | "vocabSize">,
-  pass: ForwardPass,
-  execution: Execution,
   { positions = 1, name = "lm_head" } = {},
 ): Logits {
   const { elementBytes } = torch.runtime;

@@ -1,6 +1,6 @@
 /** Modules that every family has, as a strategy's hooks see them. */
-import type { Execution } from "./family.ts";
-import type { ProductShape, Torch } from "./torch.ts";
+import { type Execution, type ForwardCall, hiddenBytes, rowsOf } from "./family.ts";
+import type { ProductShape } from "./torch.ts";
 
 /** Runs a module between the strategy's hooks, which see an input of `inputBytes`. */
 function hooked(
@@ -16,18 +16,17 @@ function hooked(
 }
 
 /** The call of a module that has no parameters, and whose tensors are told by its caller: only hooks see it. */
-export function passing(execution: Execution, name: string): void {
+export function passing({ execution }: ForwardCall, name: string): void {
   execution.enter(name, 0);
   execution.leave(name);
 }
 
 /** A linear layer. */
 export function project(
-  torch: Torch,
+  { torch, execution }: ForwardCall,
   name: string,
   product: ProductShape,
   bias: boolean,
-  execution: Execution,
 ): number {
   const inputBytes = product.rows * product.inputs * torch.runtime.elementBytes;
   return hooked(
@@ -38,38 +37,41 @@ export function project(
   );
 }
 
-/** A layer norm over [rows, size]. */
-export function layerNorm(
-  torch: Torch,
-  name: string,
-  rows: number,
-  size: number,
-  execution: Execution,
-): number {
-  const bytes = rows * size * torch.runtime.elementBytes;
-  return hooked(execution, name, bytes, (short) => torch.layerNorm(short, rows, bytes));
+/** Sums the hidden states, of which each rank that shares the layer has a part. */
+export function sumOverRanks(call: ForwardCall): void {
+  call.execution.allReduce(call.torch.device, hiddenBytes(call));
 }
 
-/** An RMS norm over [rows, size]. */
+/** A layer norm over the hidden states. */
+export function layerNorm(call: ForwardCall, name: string): number {
+  const { torch, execution, pass } = call;
+  const bytes = hiddenBytes(call);
+  return hooked(
+    execution,
+    name,
+    bytes,
+    (short) => torch.layerNorm(short, rowsOf(pass), bytes),
+  );
+}
+
+/** An RMS norm over the hidden states, or over what else has `rows` of `size`. */
 export function rmsNorm(
-  torch: Torch,
+  { torch, execution, shape, pass }: ForwardCall,
   name: string,
-  rows: number,
-  size: number,
-  execution: Execution,
+  { rows, size } = { rows: rowsOf(pass), size: shape.hiddenSize },
 ): number {
   const bytes = rows * size * torch.runtime.elementBytes;
   return hooked(execution, name, bytes, (short) => torch.rmsNorm(short, rows, size));
 }
 
-/** An embedding of `rows` ids. */
-export function embed(
-  torch: Torch,
-  name: string,
-  rows: number,
-  size: number,
-  execution: Execution,
-): number {
-  const bytes = rows * size * torch.runtime.elementBytes;
-  return hooked(execution, name, rows * 8, (short) => torch.elementwise(short, bytes, bytes));
+/** The embeddings of the pass's ids; `tensor` is what the model calls them. */
+export function embed(call: ForwardCall, name: string, tensor?: string): number {
+  const { torch, execution, pass } = call;
+  const bytes = hiddenBytes(call);
+  return hooked(
+    execution,
+    name,
+    rowsOf(pass) * 8,
+    (short) => torch.elementwise(tensor ?? short, bytes, bytes),
+  );
 }

@@ -90,7 +90,8 @@ export class GreedyLoop implements GenerationLoop {
     // A tuple of caches is made anew by the forward, while the inputs' dictionary holds the one before.
     const isTuple = torch.runtime.behaviours.has("bloom-tuple-cache");
     const before = isTuple ? pass.cache.slice() : [];
-    const output = this.#family.forward(this.#shape, pass, this.#execution, torch);
+    const [shape, execution] = [this.#shape, this.#execution];
+    const output = this.#family.forward({ shape, pass, execution, torch });
     this.#staleCache = before;
     torch.device = this.#execution.deviceOf("");
     const logits = returnLogits(torch, output);

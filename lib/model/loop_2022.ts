@@ -50,7 +50,8 @@ export class GreedySearch implements GenerationLoop {
     torch.device = this.#execution.deviceOf("");
     this.#prepare();
     const before = [...pass.cache];
-    const output = this.#family.forward(this.#shape, pass, this.#execution, torch);
+    const [shape, execution] = [this.#shape, this.#execution];
+    const output = this.#family.forward({ shape, pass, execution, torch });
     torch.device = this.#execution.deviceOf("");
     const logits = returnLogits(torch, output);
     if (this.#logits !== undefined) torch.free(this.#logits.handle);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { sdpaAttention } from "../../lib/model/attention.ts";
+import { attend } from "../../lib/model/attention.ts";
 import type { Operation, TraceSink } from "../../lib/trace/trace.ts";
 import { testRuntime, torchOn } from "./shapes.ts";
 
@@ -13,8 +13,8 @@ function flashKernel(query: number, type: "cpu" | "gpu"): Operation {
     run: (operation) => found.push(operation),
   };
   const sizes = { batch: 2, query, keys: 100, heads: 4, kvHeads: 4, headDim: 8 };
-  const torch = torchOn(sink, { ...testRuntime("bfloat16"), deviceType: type });
-  sdpaAttention(torch, sizes, { hasMask: false, scales: false });
+  const torch = torchOn(sink, testRuntime("bfloat16", { attention: "sdpa", deviceType: type }));
+  attend(torch, sizes, { hasMask: false, scales: false });
   const [kernel] = found;
   assert.ok(found.length === 1 && kernel !== undefined);
   return kernel;

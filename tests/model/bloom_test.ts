@@ -72,7 +72,12 @@ Deno.test("a config that the library would refuse is refused, with all reasons",
 Deno.test("a prefill leaves the logits and the cache behind, and nothing else", () => {
   const recorder = new Recorder();
   const prefill = pass({ batch: 2, query: 5 });
-  const logits = bloom.forward(TINY, prefill, notingExecution().execution, torchOn(recorder));
+  const logits = bloom.forward({
+    shape: TINY,
+    pass: prefill,
+    execution: notingExecution().execution,
+    torch: torchOn(recorder),
+  });
   assert.equal(logits.bytes, 2 * 5 * 100 * 4);
   assert.equal(recorder.live.get(logits.handle)?.bytes, logits.bytes);
   recorder.live.delete(logits.handle);
@@ -90,7 +95,7 @@ Deno.test("the cache takes 2 x layers x hidden size x element bytes for each tok
         const recorder = new Recorder();
         const prefill = pass({ batch: 3, query });
         const torch = torchOn(recorder, testRuntime(dtype));
-        bloom.forward(shape, prefill, notingExecution().execution, torch);
+        bloom.forward({ shape, pass: prefill, execution: notingExecution().execution, torch });
         const kv = [...recorder.live.values()].filter(({ category }) => category === "kv");
         return kv.reduce((sum, { bytes }) => sum + bytes, 0);
       };
@@ -104,7 +109,12 @@ Deno.test("the cache takes 2 x layers x hidden size x element bytes for each tok
 Deno.test("tensor parallelism divides the cache", () => {
   const recorder = new Recorder();
   const prefill = pass({ batch: 2, query: 5, tensorParallel: 2 });
-  bloom.forward(TINY, prefill, notingExecution().execution, torchOn(recorder));
+  bloom.forward({
+    shape: TINY,
+    pass: prefill,
+    execution: notingExecution().execution,
+    torch: torchOn(recorder),
+  });
   const kv = [...recorder.live.values()].filter(({ category }) => category === "kv");
   assert.equal(
     kv.reduce((sum, { bytes }) => sum + bytes, 0),
@@ -118,7 +128,7 @@ Deno.test("a long prefill peaks in the attention of a layer, beside the probabil
     memory.beginPhase("prefill");
     const prefill = pass({ batch: 2, query: 50 });
     const torch = torchOn(memory, testRuntime(dtype, { transformers: "5.17.0" }));
-    bloom.forward(TINY, prefill, notingExecution().execution, torch);
+    bloom.forward({ shape: TINY, pass: prefill, execution: notingExecution().execution, torch });
     return memory.peak(0).byCategory;
   }
   const [batch, query, hidden, heads, layers] = [2, 50, 16, 4, 3];
@@ -143,8 +153,13 @@ Deno.test("a decode step replaces the cache by one that is a token longer", () =
   const recorder = new Recorder();
   const { execution } = notingExecution();
   const prefill = pass({ query: 5 });
-  bloom.forward(TINY, prefill, execution, torchOn(recorder));
-  bloom.forward(TINY, { ...prefill, query: 1, past: 5 }, execution, torchOn(recorder));
+  bloom.forward({ shape: TINY, pass: prefill, execution, torch: torchOn(recorder) });
+  bloom.forward({
+    shape: TINY,
+    pass: { ...prefill, query: 1, past: 5 },
+    execution,
+    torch: torchOn(recorder),
+  });
   const kv = [...recorder.live.values()].filter(({ category }) => category === "kv");
   assert.equal(kv.length, 2 * TINY.layers);
   for (const { bytes } of kv) assert.equal(bytes, 6 * TINY.hiddenSize * 4);
@@ -153,7 +168,12 @@ Deno.test("a decode step replaces the cache by one that is a token longer", () =
 Deno.test("the products of a pass cost two operations per weight and token, and those of attention", () => {
   const recorder = new Recorder();
   const [batch, query, past] = [2, 5, 0];
-  bloom.forward(TINY, pass({ batch, query }), notingExecution().execution, torchOn(recorder));
+  bloom.forward({
+    shape: TINY,
+    pass: pass({ batch, query }),
+    execution: notingExecution().execution,
+    torch: torchOn(recorder),
+  });
   const { hiddenSize, layers, vocabSize } = TINY;
   const weights = layers * 12 * hiddenSize ** 2 + hiddenSize * vocabSize;
   const attention = layers * 2 * 2 * batch * query * (past + query) * hiddenSize;
@@ -166,7 +186,12 @@ Deno.test("the products of a pass cost two operations per weight and token, and 
 
 Deno.test("every module that has weights is entered once and left once", () => {
   const { execution, entered, left } = notingExecution();
-  bloom.forward(TINY, pass({ query: 5 }), execution, torchOn(new Recorder()));
+  bloom.forward({
+    shape: TINY,
+    pass: pass({ query: 5 }),
+    execution,
+    torch: torchOn(new Recorder()),
+  });
   const modules = entered.map(([module]) => module);
   const owners = new Set(
     [...namedParameters(bloom.modules(TINY))].map(({ name }) =>
@@ -181,7 +206,12 @@ Deno.test("every module that has weights is entered once and left once", () => {
 
 Deno.test("a module is told how many bytes go into it", () => {
   const { execution, entered } = notingExecution();
-  bloom.forward(TINY, pass({ batch: 2, query: 5 }), execution, torchOn(new Recorder()));
+  bloom.forward({
+    shape: TINY,
+    pass: pass({ batch: 2, query: 5 }),
+    execution,
+    torch: torchOn(new Recorder()),
+  });
   const inputs = new Map(entered);
   const hiddenBytes = 2 * 5 * 16 * 4;
   assert.equal(inputs.get("transformer.word_embeddings"), 2 * 5 * 8);
@@ -192,7 +222,12 @@ Deno.test("a module is told how many bytes go into it", () => {
 
 Deno.test("each layer sums its output over the ranks twice, a split head once more", () => {
   const { execution, reduced } = notingExecution({ lmHeadSplit: true });
-  bloom.forward(TINY, pass({ query: 5, tensorParallel: 2 }), execution, torchOn(new Recorder()));
+  bloom.forward({
+    shape: TINY,
+    pass: pass({ query: 5, tensorParallel: 2 }),
+    execution,
+    torch: torchOn(new Recorder()),
+  });
   const hiddenBytes = 5 * 16 * 4;
   assert.deepEqual(reduced, [
     ...Array.from({ length: 2 * TINY.layers }, () => hiddenBytes),
@@ -205,7 +240,7 @@ Deno.test("tensors live on the device of their layer", () => {
   const { execution } = notingExecution({
     deviceOf: (module) => module.startsWith("transformer.h.2") ? 1 : 0,
   });
-  bloom.forward(TINY, pass({ query: 5 }), execution, torchOn(recorder));
+  bloom.forward({ shape: TINY, pass: pass({ query: 5 }), execution, torch: torchOn(recorder) });
   const kv = recorder.tensors().filter(({ category }) => category === "kv");
   assert.deepEqual(kv.map(({ device }) => device), [0, 0, 0, 0, 1, 1]);
 });
