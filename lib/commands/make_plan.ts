@@ -8,6 +8,7 @@ import { withPlaces } from "../language/places.ts";
 import { compile } from "../plan/compile.ts";
 import type { PlanContext } from "../plan/context.ts";
 import type { Plan } from "../plan/plan.ts";
+import type { Setups } from "../plan/setups.ts";
 import { VERSION } from "../version.ts";
 import type { PipelineInput } from "./input.ts";
 import { readWorkerSources } from "./worker_sources.ts";
@@ -39,16 +40,22 @@ export interface PlanSources extends PlanOptions, Pick<PlanContext, "frozenWeigh
   readonly calibrationOf?: (kind: string) => CalibrationFile | undefined;
 }
 
-/** Compiles what was read; the disk answers and paths start at the pipeline file where nothing else is said. */
+/**
+ * Compiles what was read; the disk answers and paths start at the pipeline file where nothing else is said.
+ *
+ * @param setups Shared with who asks for more of the same pipeline.
+ */
 export async function makePlan(
   input: PipelineInput,
   options: PlanSources = {},
+  setups?: Setups,
 ): Promise<PlanOutcome> {
   const { parsed, text, path } = input;
   if (parsed === undefined || text === undefined) return { diagnostics: input.diagnostics };
   const { value: plan, diagnostics: found } = await compile(
     { pipeline: parsed.pipeline, cells: parsed.cells, path, text },
     planContext(path, options),
+    setups,
   );
   const placed = withPlaces(found, parsed.places);
   const diagnostics = sortDiagnostics([...input.diagnostics, ...placed]);

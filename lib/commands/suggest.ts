@@ -3,11 +3,11 @@ import { DiagnosticError } from "../diagnostics/diagnostic.ts";
 import { unknownCell } from "../diagnostics/messages/plan.ts";
 import { suggest as nearest } from "../diagnostics/suggest.ts";
 import type { CellSpec, Pipeline } from "../language/pipeline.ts";
-import type { PlanContext } from "../plan/context.ts";
 import type { PlanCell } from "../plan/plan.ts";
 import type { Verdict } from "../plan/prediction.ts";
 import { predictsOom } from "../plan/selection.ts";
-import { predictOne, smallestHardware, suggestChanges } from "../plan/suggest.ts";
+import { Setups } from "../plan/setups.ts";
+import { smallestHardware, suggestChanges } from "../plan/suggest.ts";
 import { renderMarkdown, renderText } from "../report/document.ts";
 import { renderJson } from "../report/render.ts";
 import { suggestDocument, type Suggestions, workloadText } from "../report/suggest_view.ts";
@@ -34,9 +34,9 @@ export interface SuggestSettings extends CommonSettings {
 export async function suggestCommand(settings: SuggestSettings): Promise<number> {
   const { file, terminal, format } = settings;
   const input = readPipeline(file);
-  const { plan, diagnostics } = await makePlan(input, {
-    calibrationOf: calibrationLookup(undefined, terminal),
-  });
+  const sources = { calibrationOf: calibrationLookup(undefined, terminal) };
+  const setups = new Setups(planContext(file, sources));
+  const { plan, diagnostics } = await makePlan(input, sources, setups);
   const told = diagnostics.filter(({ severity }) => severity !== "info");
   talkDiagnostics(told, { terminal, source: sourceOf(input) });
   if (plan === undefined || input.parsed === undefined) return EXIT.usage;
@@ -44,7 +44,7 @@ export async function suggestCommand(settings: SuggestSettings): Promise<number>
   const chosen = settings.cell === undefined
     ? smallestFailing(cells, plan.cells)
     : [findCell(cells, settings.cell)];
-  const found = collect(pipeline, cells, plan.cells, chosen, planContext(file));
+  const found = collect(pipeline, cells, plan.cells, chosen, setups);
   const text = format === "json"
     ? renderJson({ formatVersion: "1.0", ...found })
     : format === "markdown"
@@ -87,7 +87,7 @@ function collect(
   cells: readonly CellSpec[],
   planned: readonly PlanCell[],
   chosen: readonly CellSpec[],
-  context: PlanContext,
+  setups: Setups,
 ): Suggestions {
   const rows = [...Map.groupBy(cells, rowOf).values()];
   const largest = rows.flatMap(([cell]) => {
@@ -96,10 +96,7 @@ function collect(
       return [];
     }
     const largestBatch = found.prediction.largestBatch ?? null;
-    const next = predictOne({ ...cell, batchSize: (largestBatch ?? 0) + 1 }, pipeline, {
-      ...context,
-      findLargestBatch: false,
-    });
+    const next = setups.predict({ ...cell, batchSize: (largestBatch ?? 0) + 1 }, pipeline);
     return [{
       strategy: optionsText(cell),
       workload: workloadText(cell),
@@ -112,10 +109,10 @@ function collect(
     return found === undefined ? [] : [{
       cell,
       prediction: found.prediction,
-      suggestions: suggestChanges(cell, pipeline, context),
+      suggestions: suggestChanges(cell, pipeline, setups),
     }];
   });
-  return { name: pipeline.name, largest, changes, hardware: hardwareOf(pipeline, cells, context) };
+  return { name: pipeline.name, largest, changes, hardware: hardwareOf(pipeline, cells, setups) };
 }
 
 function optionsText({ strategy, axes }: CellSpec): string {
@@ -129,7 +126,7 @@ function optionsText({ strategy, axes }: CellSpec): string {
 function hardwareOf(
   pipeline: Pipeline,
   cells: readonly CellSpec[],
-  context: PlanContext,
+  setups: Setups,
 ): Suggestions["hardware"] {
   if (pipeline.hardware.devices?.kind === "cpu") return [];
   const hungriest = [...Map.groupBy(cells, rowOf).values()].flatMap((row) =>
@@ -138,9 +135,9 @@ function hardwareOf(
   const byStrategy = Map.groupBy(hungriest, optionsText);
   const ofEach = [...byStrategy].map(([subject, own]) => ({
     subject,
-    hardware: smallestHardware(own, pipeline, context) ?? null,
+    hardware: smallestHardware(own, pipeline, setups) ?? null,
   }));
   if (byStrategy.size < 2) return ofEach;
-  const hardware = smallestHardware(hungriest, pipeline, context) ?? null;
+  const hardware = smallestHardware(hungriest, pipeline, setups) ?? null;
   return [...ofEach, { subject: "the whole pipeline", hardware }];
 }

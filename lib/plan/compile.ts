@@ -28,6 +28,7 @@ import { FORMAT_VERSION, type Plan, type PlanCell, type PlanInput } from "./plan
 import { resolve, type Resolved } from "./resolve.ts";
 import { readPrompts } from "./prompts.ts";
 import { reasonOf } from "./selection.ts";
+import type { Setups } from "./setups.ts";
 import { makeSessions } from "./sessions.ts";
 import { commandFiles } from "../strategy/script/files.ts";
 
@@ -40,10 +41,15 @@ export interface ParsedPipeline {
   readonly text: string;
 }
 
-/** Compiles; the plan is absent when an error stands among the diagnostics. */
+/**
+ * Compiles; the plan is absent when an error stands among the diagnostics.
+ *
+ * @param setups Where its configurations are found or left, for who asks for more of the same pipeline.
+ */
 export async function compile(
   parsed: ParsedPipeline,
   context: PlanContext,
+  setups?: Setups,
 ): Promise<Outcome<Plan>> {
   const { pipeline, cells } = parsed;
   const found = resolve(pipeline, context);
@@ -57,7 +63,8 @@ export async function compile(
   const scripts = scriptInputs(pipeline, context);
   const configured = cells.map((cell) => {
     const id = JSON.stringify(cell.strategy);
-    const known = configurations.get(id) ?? configure(cell.strategy, pipeline, resolved);
+    const known = configurations.get(id) ?? setups?.configuration(cell.strategy, pipeline) ??
+      configure(cell.strategy, pipeline, resolved);
     configurations.set(id, known);
     return { cell, configuration: known };
   });

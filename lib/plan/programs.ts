@@ -15,19 +15,42 @@ export interface Compiled {
 
 const COMPILED = new WeakMap<Placement, Map<string, Compiled | undefined>>();
 
-/** The program of a workload: one for all batches from 2 on, or for this batch alone where there is none. */
-export function programOf(placement: Placement, workload: Workload): Compiled {
-  const { batchSize, promptTokens, newTokens } = workload;
-  const lengths = { promptTokens, newTokens };
+/** The programs of a placement: by lengths those of all batches from 2 on, by lengths and batch those of one. */
+function programsOf(placement: Placement): Map<string, Compiled | undefined> {
   let known = COMPILED.get(placement);
   if (known === undefined) COMPILED.set(placement, known = new Map());
-  const key = `${promptTokens} ${newTokens} ${batchSize === 1}`;
-  if (!known.has(key)) {
-    const program = Program.compile(placement, lengths, batchSize);
-    known.set(key, program && shared(program));
-  }
-  return known.get(key) ??
-    withViews(Program.record(placement, lengths, batchSize));
+  return known;
+}
+
+function keyOf({ batchSize, promptTokens, newTokens }: Workload, isAlone: boolean): string {
+  return `${promptTokens} ${newTokens} ${isAlone ? batchSize : "all"}`;
+}
+
+/** Whether there is a program of a workload already. */
+export function hasProgram(placement: Placement, workload: Workload): boolean {
+  const known = programsOf(placement);
+  return known.has(keyOf(workload, false)) && workload.batchSize > 1 ||
+    known.has(keyOf(workload, true));
+}
+
+/** Compiles for one batch, which takes a third of the time, where no other of the same lengths will be asked for. */
+export function compileAlone(placement: Placement, workload: Workload): void {
+  if (!hasProgram(placement, workload)) compile(placement, workload, true);
+}
+
+/** The program of a workload: one for all batches from 2 on, or for this batch alone where there is none. */
+export function programOf(placement: Placement, workload: Workload): Compiled {
+  if (!hasProgram(placement, workload)) compile(placement, workload, workload.batchSize === 1);
+  const known = programsOf(placement);
+  return known.get(keyOf(workload, true)) ??
+    (workload.batchSize > 1 ? known.get(keyOf(workload, false)) : undefined) ??
+    withViews(Program.record(placement, workload, workload.batchSize));
+}
+
+function compile(placement: Placement, workload: Workload, isAlone: boolean): void {
+  const { batchSize, promptTokens, newTokens } = workload;
+  const program = Program.compile(placement, { promptTokens, newTokens }, batchSize, isAlone);
+  programsOf(placement).set(keyOf(workload, isAlone), program && shared(program));
 }
 
 /** What interpreters were asked of programs that are still in use: two that are equal share it. */

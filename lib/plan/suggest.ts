@@ -3,16 +3,10 @@ import { deviceFacts, findDevice } from "../catalog/devices.ts";
 import type { CellSpec, Pipeline, StrategySpec } from "../language/pipeline.ts";
 import { parameterCount } from "../model/module.ts";
 import { DTYPE_BYTES } from "../strategy/strategy.ts";
-import type { Workload } from "../strategy/strategy.ts";
-import { configure } from "./configuration.ts";
-import type { PlanContext } from "./context.ts";
-import { excessOf, searchLargest } from "./largest_batch.ts";
+import { largestFitting } from "./largest_batch.ts";
 import type { Prediction } from "./prediction.ts";
-import { predictCells } from "./predict_cells.ts";
-import { predictMemory, tensorNeed } from "./predict_memory.ts";
-import { resolve } from "./resolve.ts";
 import { predictsOom } from "./selection.ts";
-import { judge } from "./verdict.ts";
+import type { Setups } from "./setups.ts";
 
 /** One change and what it comes to. */
 export interface Suggestion {
@@ -28,29 +22,6 @@ interface Alternative {
   readonly cell: CellSpec;
 }
 
-/** A strategy on hardware, set up once for all its workloads: how far each is beyond a limit. */
-interface Fit {
-  /** By the tensors alone, which are added up quickly. */
-  readonly tensors: (workload: Workload) => number;
-  /** Replayed through the allocator where the tensors fit. */
-  readonly whole: (workload: Workload) => number;
-}
-
-/** Undefined where the strategy is impossible there. */
-function fitOf(cell: CellSpec, pipeline: Pipeline, context: PlanContext): Fit | undefined {
-  const { value: resolved } = resolve(pipeline, context);
-  if (resolved === undefined) return undefined;
-  const { placement, context: strategy } = configure(cell.strategy, pipeline, resolved);
-  if (placement === undefined) return undefined;
-  const tensors = (workload: Workload) =>
-    excessOf(judge(tensorNeed(placement, workload, strategy)));
-  const whole = (workload: Workload) => {
-    const excess = tensors(workload);
-    return excess > 0 ? excess : excessOf(judge(predictMemory(placement, workload, strategy)));
-  };
-  return { tensors, whole };
-}
-
 /**
  * Single changes that make a cell fit, the ones that keep its work before those that reduce it.
  *
@@ -59,10 +30,9 @@ function fitOf(cell: CellSpec, pipeline: Pipeline, context: PlanContext): Fit | 
 export function suggestChanges(
   cell: CellSpec,
   pipeline: Pipeline,
-  context: PlanContext,
+  setups: Setups,
   others: readonly StrategySpec[] = pipeline.strategies,
 ): Suggestion[] {
-  const alone = { ...context, findLargestBatch: false };
   const alternatives = [
     ...options(cell).map((strategy) => ({
       change: difference(cell.strategy, strategy),
@@ -75,24 +45,15 @@ export function suggestChanges(
       pipeline,
       cell: { ...cell, strategy },
     })),
-    ...lessWork(cell, pipeline, alone),
+    ...lessWork(cell, pipeline, setups),
   ];
   return alternatives.flatMap((alternative) => {
-    const fit = fitOf(alternative.cell, alternative.pipeline, alone);
+    const fit = setups.fit(alternative.cell.strategy, alternative.pipeline);
     if (fit === undefined || fit.whole(alternative.cell) > 0) return [];
-    const prediction = predictOne(alternative.cell, alternative.pipeline, alone);
+    const prediction = setups.predict(alternative.cell, alternative.pipeline);
     if (prediction === undefined || predictsOom({ prediction })) return [];
     return [{ change: alternative.change, cell: alternative.cell, prediction }];
   });
-}
-
-/** The prediction of one cell; undefined where it is impossible. */
-export function predictOne(
-  cell: CellSpec,
-  pipeline: Pipeline,
-  context: PlanContext,
-): Prediction | undefined {
-  return predictCells(pipeline, [cell], context).value?.get(cell.id);
 }
 
 /** The cell's strategy with one option changed. */
@@ -165,16 +126,21 @@ function onDevices(strategy: StrategySpec): StrategySpec {
 }
 
 /** The largest batch, and the longest prompt and answer, that fit. */
-function lessWork(cell: CellSpec, pipeline: Pipeline, context: PlanContext): Alternative[] {
-  const fit = fitOf(cell, pipeline, context);
+function lessWork(cell: CellSpec, pipeline: Pipeline, setups: Setups): Alternative[] {
+  const fit = setups.fit(cell.strategy, pipeline);
   if (fit === undefined) return [];
   return (["batchSize", "newTokens", "promptTokens"] as const).flatMap((axis) => {
+    if (cell[axis] < 2) return [];
+    const at = (value: number) => ({ ...cell, [axis]: value });
     const most = cell[axis] - 1;
-    if (most < 1) return [];
-    const excess = (value: number) => fit.whole({ ...cell, [axis]: value });
-    const largest = searchLargest(excess, most, Math.max(2, Math.floor(most / 2)));
+    const largest = largestFitting(
+      (value) => fit.tensors(at(value)),
+      (value) => fit.whole(at(value)),
+      most,
+      Math.max(2, Math.floor(most / 2)),
+    );
     if (largest === null) return [];
-    return [{ change: `${axis}: ${largest}`, pipeline, cell: { ...cell, [axis]: largest } }];
+    return [{ change: `${axis}: ${largest}`, pipeline, cell: at(largest) }];
   });
 }
 
@@ -194,7 +160,7 @@ const COUNTS = [1, 2, 4, 8, 16];
 export function smallestHardware(
   cells: readonly CellSpec[],
   pipeline: Pipeline,
-  context: PlanContext,
+  setups: Setups,
 ): HardwareSuggestion | undefined {
   const candidates = deviceFacts().flatMap(({ kind }) => {
     const device = findDevice(kind);
@@ -209,7 +175,7 @@ export function smallestHardware(
   }).sort((a, b) => a.memoryBytes - b.memoryBytes || b.bandwidth - a.bandwidth);
   const { deviceBytes: _, ...budget } = pipeline.budget;
   const { memoryBytes, diskBytesPerSecond } = pipeline.hardware;
-  const least = leastBytes(cells, pipeline, context);
+  const least = leastBytes(cells, pipeline, setups);
   const demanding = cells.toSorted((a, b) => b.batchSize - a.batchSize);
   const found = candidates.find(({ count, kind, memoryBytes: deviceBytes }) => {
     const hardware = {
@@ -219,14 +185,7 @@ export function smallestHardware(
       ...(diskBytesPerSecond === undefined ? {} : { diskBytesPerSecond }),
     };
     const other = { ...pipeline, hardware, budget };
-    const fits = new Map<string, Fit | undefined>();
-    const fitFor = (cell: CellSpec) => {
-      const key = JSON.stringify(cell.strategy);
-      if (!fits.has(key)) {
-        fits.set(key, fitOf({ ...cell, strategy: onDevices(cell.strategy) }, other, context));
-      }
-      return fits.get(key);
-    };
+    const fitFor = (cell: CellSpec) => setups.fit(onDevices(cell.strategy), other);
     // Adding tensors up is quick, and the largest batches fail first.
     return least <= deviceBytes &&
       demanding.every((cell) => (fitFor(cell)?.tensors(cell) ?? 1) <= 0) &&
@@ -240,15 +199,14 @@ export function smallestHardware(
 function leastBytes(
   cells: readonly CellSpec[],
   pipeline: Pipeline,
-  context: PlanContext,
+  setups: Setups,
 ): number {
-  const { value: resolved } = resolve(pipeline, context);
-  if (resolved === undefined) return 0;
-  const count = parameterCount(resolved.root);
   return cells.reduce((most, { strategy }) => {
     const isOnDevices = strategy.use === "ds-inference" ||
       strategy.use === "ds-zero" && strategy.offload === "none";
     if (!isOnDevices || strategy.dtype === "int8") return most;
+    const root = setups.configuration(strategy, pipeline)?.context.root;
+    const count = root === undefined ? 0 : parameterCount(root);
     return Math.max(most, count * DTYPE_BYTES[strategy.dtype]);
   }, 0);
 }

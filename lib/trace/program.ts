@@ -69,10 +69,16 @@ export class Program {
    *
    * @param batch One sequence may take other paths than several, so 1 gets a program of its own; any other batch
    * stands for all from 2 on.
+   * @param isAlone Whether the program is for this batch only, which takes one trace instead of three.
    * @returns undefined where the traces are not affine.
    */
-  static compile(placement: Placement, lengths: Lengths, batch: number): Program | undefined {
-    const [alone = 1, ...more] = batch === 1 ? [1] : [2, 3, CHECKED_BATCH];
+  static compile(
+    placement: Placement,
+    lengths: Lengths,
+    batch: number,
+    isAlone = batch === 1,
+  ): Program | undefined {
+    const [alone = 1, ...more] = isAlone ? [batch] : [2, 3, CHECKED_BATCH];
     const recording = new Recording();
     traceFirst(placement, lengths, alone, recording);
     const others = more.map((batchSize) => {
@@ -83,8 +89,7 @@ export class Program {
     if (others.some(({ isSame }) => !isSame)) return undefined;
     const first = recording.passes;
     const [second = first, ...checks] = others.map(({ passes }) => passes);
-    const step = batch === 1 ? 0 : 1;
-    const sizes = new Sizes(batch === 1 ? 1 : 2, step);
+    const sizes = new Sizes(alone, isAlone ? 0 : 1);
     const passes = first.map((pass, index) => fixedPass(pass, second[index] ?? pass, sizes));
     let repeated: ProgramPass | undefined;
     if (lengths.newTokens - 1 > RECORDED_STEPS) {

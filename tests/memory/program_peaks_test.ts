@@ -29,7 +29,7 @@ const PHASES: readonly (readonly Phase[] | undefined)[] = [
   ["prefill", "decode"],
 ];
 
-Deno.test("sums of a program are those of the trace with all its steps", () => {
+Deno.test("sums of a program are those of the trace with all its steps, and with the first and last alone", () => {
   fc.assert(
     fc.property(
       fc.record({
@@ -67,14 +67,16 @@ Deno.test("sums of a program are those of the trace with all its steps", () => {
         assert.ok(program !== undefined);
         const sums = ProgramSums.of(program)?.run(workload.batchSize, 512);
         assert.ok(sums !== undefined);
-        const memory = new PeakMemory(512);
-        placement.trace({ ...workload, decodeSteps: "every" }, memory);
-        for (const traced of [HOST, ...placement.devices.map((item) => item.traced)]) {
-          for (const phases of PHASES) {
-            assert.deepEqual(sums.peak(traced, phases), memory.peak(traced, phases));
-          }
-          for (const category of CATEGORIES) {
-            assert.equal(sums.peakOf(traced, category), memory.peakOf(traced, category));
+        for (const decodeSteps of ["every", "ends"] as const) {
+          const memory = new PeakMemory(512);
+          placement.trace({ ...workload, decodeSteps }, memory);
+          for (const traced of [HOST, ...placement.devices.map((item) => item.traced)]) {
+            for (const phases of PHASES) {
+              assert.deepEqual(sums.peak(traced, phases), memory.peak(traced, phases));
+            }
+            for (const category of CATEGORIES) {
+              assert.equal(sums.peakOf(traced, category), memory.peakOf(traced, category));
+            }
           }
         }
       },

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { largestBatch, searchLargest } from "../../lib/plan/largest_batch.ts";
+import { largestBatch, largestFitting, searchLargest } from "../../lib/plan/largest_batch.ts";
 import { predictMemory } from "../../lib/plan/predict_memory.ts";
 import { judge } from "../../lib/plan/verdict.ts";
 import { placeStrategy } from "../../lib/strategy/registry.ts";
@@ -48,10 +48,27 @@ Deno.test("the largest number whose excess is not positive is found, whatever th
         const largest = Math.ceil(answer / stairs) * stairs;
         const excess = (value: number) => height(value) / capacity - 1;
         assert.equal(searchLargest(excess, 2 ** 21, first), largest);
+        const likely = excess(1) - 0.1;
+        assert.equal(searchLargest(excess, 2 ** 21, first, likely), largest);
       },
     ),
     { seed: 6, numRuns: 300 },
   );
+});
+
+Deno.test("what the tensors allow bounds what the allocator does, down to nothing", () => {
+  for (const wasted of [0, 0.01, 0.2, 0.9, 2]) {
+    const tensors = (value: number) => 0.3 + 0.001 * value - 1;
+    const asked: number[] = [];
+    const whole = (value: number) => {
+      asked.push(value);
+      return tensors(value) + wasted;
+    };
+    const expected = searchLargest(whole, 2 ** 20);
+    asked.length = 0;
+    assert.equal(largestFitting(tensors, whole, 2 ** 20, 8), expected, String(wasted));
+    assert.equal(asked.includes(1), expected === null || expected === 1, String(wasted));
+  }
 });
 
 Deno.test("a line takes few probes", () => {

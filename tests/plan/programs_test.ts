@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { programOf } from "../../lib/plan/programs.ts";
+import { compileAlone, hasProgram, programOf } from "../../lib/plan/programs.ts";
 import { placeStrategy } from "../../lib/strategy/registry.ts";
 import type { Placement } from "../../lib/strategy/strategy.ts";
 import { accelerateSpec, strategyContext } from "../strategy/contexts.ts";
@@ -26,6 +26,20 @@ Deno.test("a trace of other tensors, sizes or lengths has a program of its own",
   }
   assert.notEqual(programOf(placed(), { ...WORKLOAD, promptTokens: 6 }), one);
   assert.notEqual(programOf(placed(), { ...WORKLOAD, newTokens: 13 }), one);
+});
+
+Deno.test("a program of one batch says the same of it, and nothing of another", () => {
+  const every = placed();
+  const alone = placed();
+  compileAlone(alone, WORKLOAD);
+  assert.ok(hasProgram(alone, WORKLOAD));
+  assert.ok(!hasProgram(alone, { ...WORKLOAD, batchSize: 4 }));
+  assert.ok(!hasProgram(alone, { ...WORKLOAD, batchSize: 1 }));
+  const peak = (placement: Placement, batchSize: number) =>
+    programOf(placement, { ...WORKLOAD, batchSize }).sums()?.run(batchSize, 512).peak(0);
+  for (const batchSize of [3, 4, 1]) {
+    assert.deepEqual(peak(alone, batchSize), peak(every, batchSize));
+  }
 });
 
 Deno.test("sums of one batch are not those of another", () => {

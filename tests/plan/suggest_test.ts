@@ -2,9 +2,10 @@ import assert from "node:assert/strict";
 import { parsePipeline } from "../../lib/language/compile.ts";
 import { planContext } from "../../lib/commands/make_plan.ts";
 import { predictsOom } from "../../lib/plan/selection.ts";
-import { predictOne, smallestHardware, suggestChanges } from "../../lib/plan/suggest.ts";
+import { Setups } from "../../lib/plan/setups.ts";
+import { smallestHardware, suggestChanges } from "../../lib/plan/suggest.ts";
 
-const CONTEXT = planContext("x.yaml", { findLargestBatch: false });
+const SETUPS = new Setups(planContext("x.yaml"));
 
 function pipelineOf(lines: string) {
   const { value, diagnostics } = parsePipeline({ text: lines, path: "x.yaml" });
@@ -32,9 +33,9 @@ function cellOf(id: string) {
 
 Deno.test("every suggestion changes one thing, and is predicted to fit", () => {
   const cell = cellOf("accelerate/batchSize=256");
-  const before = predictOne(cell, pipeline, CONTEXT);
+  const before = SETUPS.predict(cell, pipeline);
   assert.ok(before && predictsOom({ prediction: before }));
-  const suggestions = suggestChanges(cell, pipeline, CONTEXT);
+  const suggestions = suggestChanges(cell, pipeline, SETUPS);
   const names = suggestions.map(({ change }) => change);
   assert.deepEqual(names, [...new Set(names)]);
   assert.ok(names.some((name) => name.startsWith("batchSize: ")), names.join("; "));
@@ -45,22 +46,22 @@ Deno.test("every suggestion changes one thing, and is predicted to fit", () => {
 
 Deno.test("a smaller batch is the largest that fits: one more does not", () => {
   const cell = cellOf("accelerate/batchSize=256");
-  const suggestion = suggestChanges(cell, pipeline, CONTEXT)
+  const suggestion = suggestChanges(cell, pipeline, SETUPS)
     .find(({ change }) => change.startsWith("batchSize: "));
   assert.ok(suggestion);
   const { batchSize } = suggestion.cell;
-  const more = predictOne({ ...cell, batchSize: batchSize + 1 }, pipeline, CONTEXT);
+  const more = SETUPS.predict({ ...cell, batchSize: batchSize + 1 }, pipeline);
   assert.ok(more && predictsOom({ prediction: more }));
 });
 
 Deno.test("the smallest hardware holds every cell, and less of the same kind does not", () => {
   const own = [cellOf("accelerate/batchSize=256")];
-  const found = smallestHardware(own, pipeline, CONTEXT);
+  const found = smallestHardware(own, pipeline, SETUPS);
   assert.ok(found);
   const at = (count: number) =>
     own.every((cell) => {
       const hardware = { nodes: 1, devices: { count, kind: found.kind }, memoryBytes: 64e9 };
-      const prediction = predictOne(cell, { ...pipeline, hardware }, CONTEXT);
+      const prediction = SETUPS.predict(cell, { ...pipeline, hardware });
       return prediction !== undefined && !predictsOom({ prediction });
     });
   assert.ok(at(found.count));
