@@ -247,7 +247,9 @@ export class CachingAllocator {
   release(block: number): void {
     const pool = this.pools[this.blocks.pool[block] as number] as Pool;
     pool.free.remove(block);
-    this.reservedUnits -= this.blocks.size[block] as number;
+    const units = this.blocks.size[block] as number;
+    this.reservedUnits -= units;
+    this.#addresses.release(pool.small, this.blocks.address[block] as number, units);
     this.blocks.drop(block);
   }
 
