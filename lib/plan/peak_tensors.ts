@@ -36,8 +36,10 @@ export function peakTensors(
   const { placement } = configure(cell.strategy, pipeline, resolved);
   if (placement === undefined) return [];
   const holding = behavioursOf(resolved.stack);
-  const behaviours = BEHAVIOURS.filter(({ name, strategies }) =>
-    holding.has(name) && isConcerned(cell.strategy, strategies)
+  const modelType = String(resolved.model.config["model_type"]);
+  const behaviours = BEHAVIOURS.filter(({ name, strategies, modelTypes }) =>
+    holding.has(name) && isConcerned(cell.strategy, strategies) &&
+    (modelTypes?.includes(modelType) ?? true)
   );
   const moments = fullestMoments((sink) => placement.trace(cell, sink));
   const traced = [...new Set(placement.devices.map((device) => device.traced)), HOST];

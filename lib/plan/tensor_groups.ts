@@ -63,7 +63,8 @@ function labelOf({ name, category }: Tensor): string {
 
 function toGroup(tensors: readonly Tensor[], facts: GroupFacts): TensorGroup {
   const [first] = tensors;
-  const name = first?.name ?? "";
+  // What was moved to a device is told without the layer that it is for: devices that hold the same then look alike.
+  const name = (first?.name ?? "").replace(/\.\d+(?= \(moved\)$)/, "");
   const category = first?.category ?? "activation";
   const note = NOTE_REGEXP.exec(name)?.[1];
   const suffix = note === undefined ? "" : ` ${note}`;
@@ -123,11 +124,32 @@ function weightsFormula(bytes: number, { elementBytes }: GroupFacts): Formula {
     : {};
 }
 
-/** The first product of sizes that gives the bytes of each tensor. */
+type Size = readonly [size: number, name: string];
+
+/**
+ * A product of sizes that gives the bytes of each tensor. Sizes of different meaning are often equal (heads times their
+ * elements and the hidden size), so that the products which a name speaks of come first, and booleans last.
+ */
 function activationFormula(tensors: readonly Tensor[], facts: GroupFacts): Formula {
   const [first] = tensors;
   if (first === undefined || first.bytes === 0) return {};
   if (tensors.some(({ bytes }) => bytes !== first.bytes)) return {};
+  const times = tensors.length === 1 ? "" : `${tensors.length} x `;
+  for (const widths of [[2, 4, 8], [1]]) {
+    for (const product of productsFor(first.name, facts)) {
+      const elements = product.reduce((total, [size]) => total * size, 1);
+      const width = first.bytes / elements;
+      if (!widths.includes(width)) continue;
+      const sizes = product.filter(([size], index) => size !== 1 || index === 0)
+        .map(([size, name]) => `${size} ${name}`);
+      return { formula: `${times}${sizes.join(" x ")} x ${width} B` };
+    }
+  }
+  return {};
+}
+
+/** Products of sizes, the likelier ones for a tensor of this name first. */
+function productsFor(name: string, facts: GroupFacts): readonly (readonly Size[])[] {
   const { shape, batchSize, queryTokens, lengthTokens } = facts;
   const hidden: readonly Size[] = [
     [shape.vocabSize, "vocabulary"],
@@ -138,24 +160,28 @@ function activationFormula(tensors: readonly Tensor[], facts: GroupFacts): Formu
   const batch: Size = [batchSize, "sequences"];
   const query: Size = [queryTokens, "query tokens"];
   const length: Size = [lengthTokens, "tokens"];
-  const products: Size[][] = [
+  const heads: Size = [shape.heads, "heads"];
+  const elements: Size = [shape.headDim, "elements"];
+  const scores = [batch, heads, query, length];
+  const ofHeads = [
+    [batch, heads, query, elements],
+    [batch, heads, length, elements],
+    [batch, [shape.kvHeads, "heads"] as const, query, elements],
+  ];
+  const likely = /softmax|scores|probs/.test(name)
+    ? [scores]
+    : /mask/.test(name)
+    ? [[batch, query, length]]
+    : /query|key|value|rotary|context/.test(name)
+    ? ofHeads
+    : [];
+  return [
+    ...likely,
     ...hidden.flatMap((size) => [[batch, query, size], [batch, length, size], [batch, size]]),
-    [batch, [shape.heads, "heads"], query, length],
-    [batch, [shape.heads, "heads"], length, [shape.headDim, "elements"]],
+    scores,
+    [batch, heads, length, elements],
     [batch, query, length],
     [batch, length],
     [batch],
   ];
-  const times = tensors.length === 1 ? "" : `${tensors.length} x `;
-  for (const product of products) {
-    const elements = product.reduce((total, [size]) => total * size, 1);
-    const width = first.bytes / elements;
-    if (![1, 2, 4, 8].includes(width)) continue;
-    const sizes = product.filter(([size], index) => size !== 1 || index === 0)
-      .map(([size, name]) => `${size} ${name}`);
-    return { formula: `${times}${sizes.join(" x ")} x ${width} B` };
-  }
-  return {};
 }
-
-type Size = readonly [size: number, name: string];

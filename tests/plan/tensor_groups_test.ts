@@ -71,6 +71,36 @@ Deno.test("weights of layers are one group, other weights and buffers keep their
   ]);
 });
 
+Deno.test("a name decides between products that give the same bytes", () => {
+  // 4 heads of 16 are the hidden size, and 64 tokens are as many as it has elements.
+  const facts = { ...FACTS, queryTokens: 64, lengthTokens: 64 };
+  const bytes = 8 * 64 * 64 * 2;
+  const formulaOf = (name: string, size = bytes) =>
+    groupTensors([tensor(name, "activation", size)], facts)[0]?.formula;
+  assert.equal(formulaOf("causal_mask"), "8 sequences x 64 query tokens x 64 tokens x 2 B");
+  assert.equal(
+    formulaOf("causal_mask", bytes / 2),
+    "8 sequences x 64 query tokens x 64 tokens x 1 B",
+  );
+  assert.equal(
+    formulaOf("repeat_key"),
+    "8 sequences x 4 heads x 64 query tokens x 16 elements x 2 B",
+  );
+  assert.equal(
+    formulaOf("scores.masked", 4 * bytes),
+    "8 sequences x 4 heads x 64 query tokens x 64 tokens x 2 B",
+  );
+  assert.equal(formulaOf("mlp_output"), "8 sequences x 64 query tokens x 64 hidden x 2 B");
+});
+
+Deno.test("what was moved to devices is told alike, whatever layer it is for", () => {
+  const groups = [3, 8].map((layer) =>
+    groupTensors([tensor(`model.layers.${layer} (moved)`, "activation", 8)], FACTS)
+  );
+  assert.deepEqual(groups[0], groups[1]);
+  assert.equal(groups[0]?.[0]?.name, "model.layers (moved)");
+});
+
 Deno.test("no formula is better than one that does not give the bytes", () => {
   const [odd] = groupTensors([tensor("odd", "activation", 12345)], FACTS);
   assert.equal(odd?.formula, undefined);
