@@ -2,6 +2,7 @@
 import { type Diagnostic, DiagnosticError } from "../diagnostics/diagnostic.ts";
 import { journalFailed, launchFailed } from "../diagnostics/messages/run.ts";
 import type { Plan, PlanCell, PlanSession } from "../plan/plan.ts";
+import { firstLine } from "../report/first_line.ts";
 import { type CellQueue, ListQueue } from "./cell_queue.ts";
 import type { Limits } from "./conversation.ts";
 import type { CellOutcome } from "./outcome.ts";
@@ -81,6 +82,9 @@ export async function serveQueue(
       signal: clock.signal,
       onEvent: (event) => options.onProgress?.({ kind: "event", session, event }),
       onStart: (cell) => options.onProgress?.({ kind: "cell", session, cell }),
+      onRetry(cell, message) {
+        options.onProgress?.({ kind: "note", text: retryText(session, cell, message) });
+      },
       onOutcome: settle,
     });
     if (clock.isUsedUp) timeOut(inFlight, queue, options.sessionSeconds ?? 0, settle);
@@ -101,6 +105,14 @@ export async function serveQueue(
   } finally {
     clock.stop();
   }
+}
+
+/** That a session is started again is no outcome, and explains the time that it takes. */
+function retryText({ id }: PlanSession, cell: PlanCell | null, message: string): string {
+  const why = firstLine(message, 160);
+  return cell === null
+    ? `${id}: ${why}; it is started once more`
+    : `${cell.id}: the session died (${why}); started anew, the cell once more after the others`;
 }
 
 function timeOut(

@@ -71,6 +71,8 @@ export interface SessionRequest {
   readonly onEvent: (event: WorkerEvent) => void;
   /** Told when a cell is asked for. */
   readonly onStart?: (cell: PlanCell) => void;
+  /** Told when the session is started once more, and why: for a cell that it died in, or before it had loaded. */
+  readonly onRetry?: (cell: PlanCell | null, message: string) => void;
   /** Called once for each cell, as soon as its outcome is known for good. `logPath` is relative to the run folder. */
   readonly onOutcome: (cell: PlanCell, outcome: CellOutcome, logPath: string | null) => void;
 }
@@ -106,8 +108,11 @@ export async function runSession(request: SessionRequest): Promise<PlanCell | nu
       loadAttempts += 1;
       const wasUnlucky = PORT_TAKEN_REGEXP.test(end.process.tail) ||
         (end.stopped === null && end.process.signal !== null);
-      if (wasUnlucky && loadAttempts < LOAD_ATTEMPTS) continue;
       const outcome = loadOutcome(conversation.ranks, end, contextOf(request, null));
+      if (wasUnlucky && loadAttempts < LOAD_ATTEMPTS) {
+        request.onRetry?.(null, outcome.message ?? "");
+        continue;
+      }
       for (const cell of queue.rest()) settle(cell, outcome);
       return null;
     }
@@ -115,12 +120,17 @@ export async function runSession(request: SessionRequest): Promise<PlanCell | nu
     if (cell !== null) {
       const outcome = inFlight(conversation, end, contextOf(request, cell));
       const diedAlone = outcome.status === "crashed" && !hasFailed(conversation);
-      if (diedAlone && journal.died(cell, outcome.message ?? "") < DEATHS) queue.retry(cell);
-      else settle(cell, outcome);
+      if (diedAlone && journal.died(cell, outcome.message ?? "") < DEATHS) {
+        queue.retry(cell);
+        request.onRetry?.(cell, outcome.message ?? "");
+      } else settle(cell, outcome);
     }
     fruitless = served > 0 || cell !== null ? 0 : fruitless + 1;
-    if (fruitless < FRUITLESS_ATTEMPTS) continue;
     const message = "the worker ended before it started a cell";
+    if (fruitless < FRUITLESS_ATTEMPTS) {
+      if (fruitless > 0 && !queue.isEmpty) request.onRetry?.(null, message);
+      continue;
+    }
     for (const left of queue.rest()) {
       settle(left, { status: "crashed", measurement: null, message });
     }

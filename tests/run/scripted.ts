@@ -56,6 +56,8 @@ export interface Ran {
   readonly events: WorkerEvent[];
   /** What the journal was told, in order. */
   readonly journal: string[];
+  /** What was said of starting again. */
+  readonly retries: string[];
   readonly folder: string;
   /** The cell that was in flight when the signal came. */
   readonly inFlight: PlanCell | null;
@@ -81,6 +83,7 @@ export async function runScript(ids: readonly string[], options: ScriptOptions =
   const env: Record<string, string> = load === undefined ? {} : { STOWAGE_TEST_LOAD: load };
   const { plan, session, cells } = scriptedPlan(ids, { ...rest, env });
   const outcomes = new Map<string, CellOutcome>();
+  const retries: string[] = [];
   const logs = new Map<string, string | null>();
   const events: WorkerEvent[] = [];
   const told: string[] = [];
@@ -102,6 +105,7 @@ export async function runScript(ids: readonly string[], options: ScriptOptions =
     journal: toldJournal(told),
     ...(limits === undefined ? {} : { limits }),
     ...(signal === undefined ? {} : { signal }),
+    onRetry: (cell, message) => retries.push(`${cell?.id ?? "load"}: ${message}`),
     onEvent(event) {
       events.push(event);
       onEvent?.(event);
@@ -113,7 +117,7 @@ export async function runScript(ids: readonly string[], options: ScriptOptions =
       told.push(`done ${settled.id}`);
     },
   });
-  return { outcomes, logs, events, journal: told, folder, inFlight };
+  return { outcomes, logs, events, retries, journal: told, folder, inFlight };
 }
 
 function toldJournal(told: string[]): SessionJournal {

@@ -54,6 +54,8 @@ Deno.test("a crash is tried once more after all others, then recorded and left",
 Deno.test("a cell that crashes once and then works is ok", async () => {
   const ran = await runScript(["crash-once/1", "ok/2"]);
   assert.deepEqual(statuses(ran), { "ok/2": "ok", "crash-once/1": "ok" });
+  assert.equal(ran.retries.length, 1);
+  assert.match(ran.retries[0] ?? "", /^crash-once\/1: .*exit code 3/);
 });
 
 Deno.test("an exception in a cell is recorded at once: it would come again", async () => {
