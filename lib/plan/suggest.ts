@@ -149,6 +149,8 @@ export interface HardwareSuggestion {
   readonly count: number;
   readonly kind: string;
   readonly memoryBytes: number;
+  /** What the slowest of the cells takes there: a strategy that leaves weights to the host needs little, and is slow. */
+  readonly msPerToken: number | null;
 }
 
 const COUNTS = [1, 2, 4, 8, 16];
@@ -177,14 +179,19 @@ export function smallestHardware(
   const { memoryBytes, diskBytesPerSecond } = pipeline.hardware;
   const least = leastBytes(cells, pipeline, setups);
   const demanding = cells.toSorted((a, b) => b.batchSize - a.batchSize);
-  const found = candidates.find(({ count, kind, memoryBytes: deviceBytes }) => {
-    const hardware = {
+  const on = ({ count, kind }: { readonly count: number; readonly kind: string }): Pipeline => ({
+    ...pipeline,
+    hardware: {
       nodes: 1,
       devices: { count, kind },
       ...(memoryBytes === undefined ? {} : { memoryBytes }),
       ...(diskBytesPerSecond === undefined ? {} : { diskBytesPerSecond }),
-    };
-    const other = { ...pipeline, hardware, budget };
+    },
+    budget,
+  });
+  const found = candidates.find((candidate) => {
+    const { memoryBytes: deviceBytes } = candidate;
+    const other = on(candidate);
     const fitFor = (cell: CellSpec) => setups.fit(onDevices(cell.strategy), other);
     // Adding tensors up is quick, and the largest batches fail first.
     return least <= deviceBytes &&
@@ -192,7 +199,13 @@ export function smallestHardware(
       demanding.every((cell) => (fitFor(cell)?.whole(cell) ?? 1) <= 0);
   });
   if (found === undefined) return undefined;
-  return { count: found.count, kind: found.kind, memoryBytes: found.memoryBytes };
+  const times = cells.flatMap((cell) => {
+    const there = { ...cell, strategy: onDevices(cell.strategy) };
+    return setups.predict(there, on(found))?.time?.msPerToken.mid ?? [];
+  });
+  const { count, kind } = found;
+  const msPerToken = times.length === 0 ? null : Math.max(...times);
+  return { count, kind, memoryBytes: found.memoryBytes, msPerToken };
 }
 
 /** What the devices must hold together whatever they are: the weights, of a strategy that leaves none to the host. */

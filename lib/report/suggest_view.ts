@@ -56,11 +56,17 @@ export function suggestDocument({ name, largest, changes, hardware }: Suggestion
       {
         kind: "table",
         table: {
-          columns: columnsOf(["of", "devices", "GPU memory GiB"], 2),
+          columns: columnsOf(
+            ["of", "devices", "GPU memory GiB", "ms/token at the largest batch"],
+            2,
+          ),
           rows: hardware.map(({ subject, hardware }) =>
-            hardware === null
-              ? [subject, "none in one node", "-"]
-              : [subject, `${hardware.count}x ${hardware.kind}`, formatGib(hardware.memoryBytes)]
+            hardware === null ? [subject, "none in one node", "-", "-"] : [
+              subject,
+              `${hardware.count}x ${hardware.kind}`,
+              formatGib(hardware.memoryBytes),
+              hardware.msPerToken === null ? "-" : formatNumber(hardware.msPerToken),
+            ]
           ),
         },
       } as const,

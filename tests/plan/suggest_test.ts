@@ -66,4 +66,14 @@ Deno.test("the smallest hardware holds every cell, and less of the same kind doe
     });
   assert.ok(at(found.count));
   assert.ok(found.count === 1 || !at(found.count / 2));
+  const times = own.map((cell) => {
+    const hardware = {
+      nodes: 1,
+      devices: { count: found.count, kind: found.kind },
+      memoryBytes: 64e9,
+    };
+    const { time } = SETUPS.predict(cell, { ...pipeline, hardware }) ?? {};
+    return time?.msPerToken.mid ?? 0;
+  });
+  assert.equal(found.msPerToken, Math.max(...times));
 });
