@@ -17,6 +17,8 @@ export interface DevicePass {
   readonly streamOf: Int32Array;
   /** Whether each allocation is lent to the first stream; absent where none is. */
   readonly isLent?: Uint8Array;
+  /** Whether the process keeps each allocation for later generations; absent where it keeps none. */
+  readonly lasts?: Uint8Array;
   /** Age and index of tensors of earlier passes, in turn. */
   readonly earlier: Int32Array;
 }
@@ -36,6 +38,7 @@ class Columns {
   readonly sizeOf: number[] = [];
   readonly streamOf: number[] = [];
   readonly isLent: number[] = [];
+  readonly lasts: number[] = [];
   readonly earlier: number[] = [];
 
   toPass({ phase, step }: ProgramPass): DevicePass {
@@ -46,6 +49,7 @@ class Columns {
       sizeOf: new Int32Array(this.sizeOf),
       streamOf: new Int32Array(this.streamOf),
       ...(this.isLent.includes(1) ? { isLent: new Uint8Array(this.isLent) } : {}),
+      ...(this.lasts.includes(1) ? { lasts: new Uint8Array(this.lasts) } : {}),
       earlier: new Int32Array(this.earlier),
     };
   }
@@ -92,6 +96,7 @@ function split(pass: ProgramPass, placed: Placed[]): Columns[] {
     its.sizeOf.push(sizeOf[index] as number);
     its.streamOf.push(tensor.stream ?? 0);
     its.isLent.push(tensor.lent === true ? 1 : 0);
+    its.lasts.push(tensor.lasts === true ? 1 : 0);
   }
   for (const event of pass.events) {
     const kind = event & KIND_MASK;
@@ -124,6 +129,7 @@ export function samePasses(left: PassesOfDevice, right: PassesOfDevice): boolean
     return pass.phase === other.phase && pass.step === other.step &&
       sameNumbers(pass.events, other.events) && sameNumbers(pass.sizeOf, other.sizeOf) &&
       sameNumbers(pass.streamOf, other.streamOf) && sameNumbers(pass.earlier, other.earlier) &&
-      sameNumbers(pass.isLent ?? [], other.isLent ?? []);
+      sameNumbers(pass.isLent ?? [], other.isLent ?? []) &&
+      sameNumbers(pass.lasts ?? [], other.lasts ?? []);
   });
 }

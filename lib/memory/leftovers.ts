@@ -1,4 +1,7 @@
-/** What a generation leaves for its caller, which drops it before the next one begins. */
+/**
+ * What a generation leaves for its caller, which drops it before the next one begins, and what the process keeps: the
+ * workspaces of cuBLAS.
+ */
 import { ALLOCATE, FREE_OWN, KIND_BITS, KIND_MASK } from "../trace/recording.ts";
 import { MAX_AGE } from "../trace/program.ts";
 import { CELL_PHASES } from "../trace/trace.ts";
@@ -43,8 +46,9 @@ export function leftoversOf(program: DeviceProgram): Leftover[] | undefined {
   for (let at = first; at < played.length; at++) {
     const isRepeated = at >= passes.length;
     const pass = isRepeated ? played.length - at : at;
+    const { lasts } = played[at] as DevicePass;
     for (const [index, isLive] of (live[at] as Uint8Array).entries()) {
-      if (isLive === 0) continue;
+      if (isLive === 0 || lasts?.[index] === 1) continue;
       if (isRepeated && pass > MAX_AGE) return undefined;
       found.push({ pass, isRepeated, index });
     }
@@ -71,4 +75,18 @@ function follow(
     }
   }
   return true;
+}
+
+/**
+ * The pass as a later generation plays it: what the process has kept is not allocated again.
+ *
+ * @param nothing Index of a size of no bytes.
+ */
+export function playedAgain(pass: DevicePass, nothing: number): DevicePass {
+  const { lasts } = pass;
+  if (lasts === undefined) return pass;
+  return {
+    ...pass,
+    sizeOf: pass.sizeOf.map((size, index) => lasts[index] === 1 ? nothing : size),
+  };
 }

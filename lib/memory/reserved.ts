@@ -21,7 +21,7 @@ import {
   devicePrograms,
   sameDevicePrograms,
 } from "./device_program.ts";
-import { firstOfGeneration, type Leftover, leftoversOf } from "./leftovers.ts";
+import { firstOfGeneration, type Leftover, leftoversOf, playedAgain } from "./leftovers.ts";
 import { findPeriod, type Period } from "./period.ts";
 import { playEvents } from "./play.ts";
 import { isWorthLooking, playPeriod } from "./cycles.ts";
@@ -109,14 +109,22 @@ export class DeviceReplay {
   readonly #periods: ReadonlyMap<DevicePass, Period | undefined>;
   /** What is dropped before the generation is played again; undefined where it is not. */
   readonly #leftovers: readonly Leftover[] | undefined;
+  /** The passes as they are played again. */
+  readonly #again: readonly DevicePass[];
   readonly #known = new Map<string, Reserved>();
   /** Of replays with fixed segments that were served without returning anything, by batch. */
   readonly #unhindered = new Map<number, Reserved>();
 
   constructor(program: DeviceProgram) {
     this.program = program;
-    this.#periods = new Map(allPasses(program).map((pass) => [pass, findPeriod(pass)]));
+    const { passes, sizes } = program;
+    const periods = new Map(allPasses(program).map((pass) => [pass, findPeriod(pass)]));
     this.#leftovers = leftoversOf(program);
+    this.#again = passes.map((pass) => playedAgain(pass, sizes.constant.length));
+    for (const [index, again] of this.#again.entries()) {
+      periods.set(again, periods.get(passes[index] as DevicePass));
+    }
+    this.#periods = periods;
   }
 
   /** By device; devices whose allocators are asked for the same share one, those of other programs too. */
@@ -168,7 +176,8 @@ export class DeviceReplay {
     const periods = this.#periods;
     const { passes, repeated, sizes, decodeSteps, firstRepeated } = this.program;
     const values = new Float64Array(sizes.constant.length);
-    const units = new Int32Array(values.length);
+    // The one beyond them stays at nothing.
+    const units = new Int32Array(values.length + 1);
     const blocks: Int32Array[] = [];
     let loading: { allocated: number; reserved: number } | undefined;
     let failure: Failure | undefined;
@@ -221,9 +230,9 @@ export class DeviceReplay {
       return false;
     }
 
-    function playFrom(first: number): boolean {
-      for (let i = first; i < passes.length; i++) {
-        const pass = passes[i] as DevicePass;
+    function playFrom(first: number, played: readonly DevicePass[]): boolean {
+      for (let i = first; i < played.length; i++) {
+        const pass = played[i] as DevicePass;
         if (!play(pass, pass.step)) return false;
       }
       for (let step = firstRepeated; repeated !== undefined && step <= decodeSteps; step++) {
@@ -232,7 +241,7 @@ export class DeviceReplay {
       return true;
     }
 
-    const isServed = playFrom(0);
+    const isServed = playFrom(0, passes);
     const isAsBefore = allocator.isExpandable && allocator.retries === 0;
     const leftovers = isAsBefore ? undefined : this.#leftovers;
     if (isServed && leftovers !== undefined) {
@@ -245,7 +254,7 @@ export class DeviceReplay {
       blocks.length = first;
       // The generation that is timed is the later one.
       returnedBytes.prefill = returnedBytes.decode = 0;
-      playFrom(first);
+      playFrom(first, this.#again);
     }
     const { peakAllocatedBytes, peakReservedBytes, retries } = allocator;
     return {

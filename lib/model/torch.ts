@@ -244,6 +244,6 @@ export class Torch extends Tape {
     const key = `${this.device} ${name}`;
     if (this.#workspaces.has(key)) return;
     this.#workspaces.add(key);
-    this.tensor(name, bytes, "workspace");
+    this.#sink.allocate({ device: this.device, name, category: "workspace", bytes, lasts: true });
   }
 }

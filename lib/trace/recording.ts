@@ -143,7 +143,8 @@ export function sameTensor(left: Tensor, right: Tensor | undefined): boolean {
   return left === right || right !== undefined &&
       left.device === right.device && left.name === right.name &&
       left.category === right.category && left.outside === right.outside &&
-      left.stream === right.stream && left.lent === right.lent;
+      left.stream === right.stream && left.lent === right.lent &&
+      left.lasts === right.lasts;
 }
 
 /** Whether two passes allocate the same tensors in the same order, sizes aside. */

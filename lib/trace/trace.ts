@@ -48,6 +48,8 @@ export interface Tensor {
   readonly stream?: number;
   /** Whether the first stream works on it too (`record_stream`): its block comes back when that stream has. */
   readonly lent?: boolean;
+  /** Whether the process keeps it for the generations to come: they find it where it is. */
+  readonly lasts?: boolean;
 }
 
 /**

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { DeviceReplay } from "../../lib/memory/reserved.ts";
-import { firstOfGeneration, leftoversOf } from "../../lib/memory/leftovers.ts";
+import { firstOfGeneration, leftoversOf, playedAgain } from "../../lib/memory/leftovers.ts";
 import { placeStrategy } from "../../lib/strategy/registry.ts";
 import type { TracedSpec } from "../../lib/language/pipeline.ts";
 import { Program } from "../../lib/trace/program.ts";
@@ -39,4 +39,23 @@ Deno.test("one token leaves what the prompt made", () => {
 Deno.test("a trace of two generations is not played again", () => {
   const spec = dsInferenceSpec({ decode: "graph", tensorParallel: 1 });
   assert.equal(leftoversOf(deviceProgram(9, spec)), undefined);
+});
+
+Deno.test("the workspace of cuBLAS stays for the next generation, which asks for none", () => {
+  const program = deviceProgram(40);
+  const first = firstOfGeneration(program);
+  const pass = program.passes[first];
+  assert.ok(pass?.lasts !== undefined);
+  const kept = [...pass.lasts.keys()].filter((index) => pass.lasts?.[index] === 1);
+  assert.equal(kept.length, 2); // that of cuBLASLt too
+  const left = leftoversOf(program) ?? [];
+  assert.ok(left.every((one) => one.pass !== first || !kept.includes(one.index)));
+  const nothing = program.sizes.constant.length;
+  const again = playedAgain(pass, nothing);
+  for (const [index, size] of again.sizeOf.entries()) {
+    assert.equal(size, kept.includes(index) ? nothing : pass.sizeOf[index]);
+  }
+  const [loading] = program.passes;
+  assert.ok(loading !== undefined);
+  assert.equal(playedAgain(loading, nothing), loading);
 });

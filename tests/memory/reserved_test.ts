@@ -98,13 +98,20 @@ function direct(
     );
     const isAsBefore = options.expandableSegments === true && allocator.retries === 0;
     if (isServed && generations === 2 && !isAsBefore && !isTwoAlready) {
+      const kept = new Set(
+        generation.flatMap((event) =>
+          event.what === "allocate" && event.tensor.lasts === true ? [event.handle] : []
+        ),
+      );
       for (const [handle, block] of blocks) {
-        if (loaded.has(handle)) continue;
+        if (loaded.has(handle) || kept.has(handle)) continue;
         allocator.free(block);
         blocks.delete(handle);
       }
       returnedBytes = { prefill: 0, decode: 0 };
-      isServed = generation.every(play);
+      isServed = generation.every((event) =>
+        event.what === "allocate" && kept.has(event.handle) || play(event)
+      );
     }
   }
   const { peakAllocatedBytes, peakReservedBytes, retries } = allocator;
@@ -208,18 +215,16 @@ Deno.test("a failure says when, and what was asked for", () => {
 });
 
 Deno.test("a second generation finds fixed segments of the first, and may need one more", () => {
-  const shape = bloomShape({ vocab_size: 17593, hidden_size: 64, n_layer: 1, n_head: 2 });
+  const shape = bloomShape({ vocab_size: 14068, hidden_size: 64, n_layer: 1, n_head: 1 });
   const { value: placement } = placeStrategy(
     accelerateSpec(),
-    strategyContext({ deviceCount: 2, shape }),
+    strategyContext({ deviceCount: 1, shape }),
   );
   assert.ok(placement !== undefined);
-  const workload = { promptTokens: 1, newTokens: 1, batchSize: 149 };
+  const workload = { promptTokens: 12, newTokens: 3, batchSize: 155 };
   const program = Program.compile(placement, workload, workload.batchSize);
   assert.ok(program !== undefined);
-  const more = [0, 1].map((device) => {
-    const { peakReservedBytes } = replayOf(program, device).run(149, new CachingAllocator());
-    return peakReservedBytes - direct(placement, workload, device, {}, 1).peakReservedBytes;
-  });
-  assert.deepEqual(more, [0, 10 * MIB]);
+  const { peakReservedBytes } = replayOf(program, 0).run(155, new CachingAllocator());
+  const first = direct(placement, workload, 0, {}, 1);
+  assert.equal(peakReservedBytes - first.peakReservedBytes, 2 * MIB);
 });
