@@ -41,6 +41,15 @@ export function findBehaviour(name: string): Behaviour | undefined {
 
 /** What the versions of a stack do. A package that the stack lacks does nothing. */
 export function behavioursOf({ versions }: Pick<Stack, "versions">): ReadonlySet<BehaviourName> {
+  let known = HOLDING.get(versions);
+  if (known === undefined) HOLDING.set(versions, known = holdingFor(versions));
+  return known;
+}
+
+/** Traces ask for the same versions many times. */
+const HOLDING = new WeakMap<Stack["versions"], ReadonlySet<BehaviourName>>();
+
+function holdingFor(versions: Stack["versions"]): ReadonlySet<BehaviourName> {
   const holding = BEHAVIOURS.filter(({ when }) =>
     when.some((ranges) =>
       Object.entries(ranges).every(([name, range]) => {

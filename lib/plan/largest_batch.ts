@@ -1,7 +1,7 @@
 /** The largest batch that fits, all else equal. */
 import type { Placement, StrategyContext, Workload } from "../strategy/strategy.ts";
 import type { Prediction } from "./prediction.ts";
-import { predictMemory, tensorNeed } from "./predict_memory.ts";
+import { nearMemory, tensorNeed } from "./predict_memory.ts";
 import { judge } from "./verdict.ts";
 
 /** Batches beyond this are not searched for. */
@@ -19,7 +19,7 @@ export function largestBatch(
 ): number | null {
   return largestFitting(
     (batchSize) => excessOf(judge(tensorNeed(placement, { ...workload, batchSize }, context))),
-    (batchSize) => excessOf(judge(predictMemory(placement, { ...workload, batchSize }, context))),
+    (batchSize) => excessOf(judge(nearMemory(placement, { ...workload, batchSize }, context))),
     MAX_BATCH,
     workload.batchSize,
   );

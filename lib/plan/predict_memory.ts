@@ -14,7 +14,7 @@ import {
 } from "./interval.ts";
 import type { DevicePrediction, HostPrediction, Interval } from "./prediction.ts";
 import { hasProgram, programOf } from "./programs.ts";
-import { type ReservedLimits, reservedNeed } from "./reserved_need.ts";
+import { nearNeed, type ReservedLimits, reservedNeed } from "./reserved_need.ts";
 
 /** PyTorch's CUDA allocator rounds blocks to 512 B, its CPU allocator aligns them to 64 B. */
 const BLOCK_BYTES = { gpu: 512, cpu: 64 } as const;
@@ -49,6 +49,27 @@ export function predictMemory(
   return readNeed(memory, placement, context, terms);
 }
 
+/**
+ * As `predictMemory`, to be judged by whether it fits and by nothing else: every device is replayed once, and none after one
+ * that is beyond its capacity.
+ */
+export function nearMemory(
+  placement: Placement,
+  workload: Workload,
+  context: StrategyContext,
+): Need {
+  if (context.hardware.device.type !== "gpu") return predictMemory(placement, workload, context);
+  const memory = peaksOf(placement, workload, context);
+  let fits = true;
+  return readNeed(memory, placement, context, (peak, device) => {
+    if (!fits) return sumTerms(peak);
+    const outside = outsideBytes(memory, device);
+    const terms = gpuTerms(peak, device, outside, placement, workload, context, nearNeed);
+    fits = terms.required.mid <= capacityOf(context);
+    return terms;
+  });
+}
+
 /** As `predictMemory`, but for the tensors alone: no allocator can do with less. */
 export function tensorNeed(
   placement: Placement,
@@ -67,7 +88,7 @@ export function tensorNeedOnce(
 ): Need {
   if (hasProgram(placement, workload)) return tensorNeed(placement, workload, context);
   const terms = context.hardware.device.type === "gpu" ? sumTerms : cpuTerms;
-  return readNeed(walk(placement, workload, context), placement, context, terms);
+  return readNeed(walkedOnce(placement, workload, context), placement, context, terms);
 }
 
 /** Sums of the tensors: of the program, or where it cannot tell of the trace itself. */
@@ -75,6 +96,19 @@ function peaksOf(placement: Placement, workload: Workload, context: StrategyCont
   const roundTo = BLOCK_BYTES[context.hardware.device.type];
   const sums = programOf(placement, workload).sums();
   return sums?.run(workload.batchSize, roundTo) ?? walk(placement, workload, context);
+}
+
+/** What was found along a trace, by the workload. */
+const WALKED = new WeakMap<Placement["trace"], Map<string, Peaks>>();
+
+function walkedOnce(placement: Placement, workload: Workload, context: StrategyContext): Peaks {
+  const { batchSize, promptTokens, newTokens } = workload;
+  const key = `${batchSize} ${promptTokens} ${newTokens} ${context.hardware.device.type}`;
+  let known = WALKED.get(placement.trace);
+  if (known === undefined) WALKED.set(placement.trace, known = new Map());
+  let peaks = known.get(key);
+  if (peaks === undefined) known.set(key, peaks = walk(placement, workload, context));
+  return peaks;
 }
 
 function walk(placement: Placement, workload: Workload, context: StrategyContext): Peaks {
@@ -175,10 +209,11 @@ function gpuTerms(
   placement: Placement,
   workload: Workload,
   context: StrategyContext,
+  needOf = reservedNeed,
 ): AllocatorTerms {
   const outsideBytes = Math.max(peak.outsideBytes, outside.generating);
   const capacity = capacityOf(context);
-  const { reserved, requiredBytes } = reservedNeed(
+  const { reserved, requiredBytes } = needOf(
     programOf(placement, workload).replay(device),
     workload.batchSize,
     peak.bytes - outsideBytes,

@@ -13,12 +13,13 @@ export interface Compiled {
   replay(device: number): DeviceReplay;
 }
 
-const COMPILED = new WeakMap<Placement, Map<string, Compiled | undefined>>();
+/** By the function that writes the trace, which placements may share. */
+const COMPILED = new WeakMap<Placement["trace"], Map<string, Compiled | undefined>>();
 
 /** The programs of a placement: by lengths those of all batches from 2 on, by lengths and batch those of one. */
-function programsOf(placement: Placement): Map<string, Compiled | undefined> {
-  let known = COMPILED.get(placement);
-  if (known === undefined) COMPILED.set(placement, known = new Map());
+function programsOf({ trace }: Placement): Map<string, Compiled | undefined> {
+  let known = COMPILED.get(trace);
+  if (known === undefined) COMPILED.set(trace, known = new Map());
   return known;
 }
 

@@ -68,3 +68,26 @@ export function reservedNeed(
   const asked = failure.reservedBytes + failure.segmentBytes;
   return { reserved, requiredBytes: Math.max(leastBytes, more, asked) };
 }
+
+/**
+ * On which side of the capacity the need lies, from one replay: `reservedNeed` never says the other side. How far off it is
+ * is told but roughly.
+ */
+export function nearNeed(
+  replay: Pick<DeviceReplay, "within">,
+  batchSize: number,
+  leastBytes: number,
+  limits: ReservedLimits,
+): ReservedNeed {
+  const { availableBytes, marginBytes } = limits;
+  const reserved = replay.within(batchSize, allocatorOptions(availableBytes, limits));
+  const { failure, peakReservedBytes, retries } = reserved;
+  if (failure === undefined) {
+    if (retries === 0) return { reserved, requiredBytes: peakReservedBytes };
+    const half = (leastBytes + availableBytes) / 2;
+    return { reserved, requiredBytes: Math.min(half, availableBytes - marginBytes / 2) };
+  }
+  const asked = failure.reservedBytes + failure.segmentBytes;
+  const beyond = availableBytes + marginBytes / 2;
+  return { reserved, requiredBytes: Math.max(leastBytes, asked, beyond) };
+}

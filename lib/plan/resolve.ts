@@ -62,6 +62,19 @@ export function resolve(pipeline: Pipeline, context: PlanContext): Outcome<Resol
   return { value, diagnostics };
 }
 
+/** The same on the hardware of another pipeline: the model is neither read nor built anew. */
+export function withHardware(
+  resolved: Resolved,
+  { hardware, budget }: Pipeline,
+  context: PlanContext,
+): Resolved | undefined {
+  const { calibration: _, ...rest } = resolved;
+  const { value } = resolveHardware(hardware, budget);
+  if (value === undefined) return undefined;
+  const calibration = context.calibrationOf?.(value.device.kind);
+  return { ...rest, hardware: value, ...(calibration === undefined ? {} : { calibration }) };
+}
+
 function olderThanTraced(
   family: ModelFamily,
   { config }: Model,

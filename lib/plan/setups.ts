@@ -3,14 +3,14 @@
  * combinations again and again, and a placement keeps what was compiled and replayed for it.
  */
 import type { CellSpec, Pipeline, StrategySpec } from "../language/pipeline.ts";
-import type { Workload } from "../strategy/strategy.ts";
+import type { Placement, Workload } from "../strategy/strategy.ts";
 import { type Configuration, configure, predict, workloadMistakes } from "./configuration.ts";
 import type { PlanContext } from "./context.ts";
 import { excessOf } from "./largest_batch.ts";
-import { predictMemory, tensorNeedOnce } from "./predict_memory.ts";
+import { nearMemory, tensorNeedOnce } from "./predict_memory.ts";
 import type { Prediction } from "./prediction.ts";
 import { compileAlone } from "./programs.ts";
-import { resolve, type Resolved } from "./resolve.ts";
+import { resolve, type Resolved, withHardware } from "./resolve.ts";
 import { judge } from "./verdict.ts";
 
 /** How far a strategy on hardware is beyond a limit, as `excessOf` says it; asked once for each workload. */
@@ -27,6 +27,8 @@ export class Setups {
   readonly #resolved = new Map<string, Resolved | undefined>();
   readonly #configurations = new Map<string, Configuration | undefined>();
   readonly #fits = new Map<Configuration, Fit>();
+  /** By strategy and key of the trace. */
+  readonly #traces = new Map<string, Placement["trace"]>();
 
   constructor(context: PlanContext) {
     this.#context = { ...context, findLargestBatch: false };
@@ -37,13 +39,30 @@ export class Setups {
     const place = placeOf(pipeline);
     const key = `${JSON.stringify(strategy)} ${place}`;
     if (!this.#configurations.has(key)) {
-      if (!this.#resolved.has(place)) {
-        this.#resolved.set(place, resolve(pipeline, this.#context).value);
-      }
+      if (!this.#resolved.has(place)) this.#resolved.set(place, this.#resolve(pipeline));
       const resolved = this.#resolved.get(place);
-      this.#configurations.set(key, resolved && configure(strategy, pipeline, resolved));
+      const found = resolved && this.#withKnownTrace(configure(strategy, pipeline, resolved));
+      this.#configurations.set(key, found);
     }
     return this.#configurations.get(key);
+  }
+
+  #resolve(pipeline: Pipeline): Resolved | undefined {
+    const [other] = this.#resolved.values();
+    return other === undefined
+      ? resolve(pipeline, this.#context).value
+      : withHardware(other, pipeline, this.#context);
+  }
+
+  /** Kinds of GPU that hold a strategy alike share what was found out of its trace. */
+  #withKnownTrace(configuration: Configuration): Configuration {
+    const { placement, traced, context } = configuration;
+    if (placement === undefined || traced === undefined) return configuration;
+    const { isScript = false } = context;
+    const key = JSON.stringify([traced, isScript, placement.traceKey]);
+    const trace = this.#traces.get(key) ?? placement.trace;
+    this.#traces.set(key, trace);
+    return { ...configuration, placement: { ...placement, trace } };
   }
 
   /** Undefined where the strategy is impossible there. */
@@ -78,7 +97,7 @@ function fitOf({ placement, context }: Configuration): Fit | undefined {
     const excess = tensors(workload);
     if (excess > 0) return excess;
     compileAlone(placement, workload);
-    return excessOf(judge(predictMemory(placement, workload, context)));
+    return excessOf(judge(nearMemory(placement, workload, context)));
   });
   return { tensors, whole };
 }

@@ -102,6 +102,11 @@ export interface Placement {
   readonly hookedModules?: number;
   /** How far off a fitted constant of the trace may be, for each device: bytes less, and bytes more. */
   readonly doubtBytes?: { readonly below: number; readonly above: number };
+  /**
+   * Placements of one strategy, of one pipeline but for its hardware and budget, write the same traces where this is the
+   * same.
+   */
+  readonly traceKey: string;
   /** Writes all phases of one process, host included. */
   trace(workload: Workload, sink: TraceSink): void;
 }

@@ -15,8 +15,11 @@ export class Tape {
 
   /** Allocates `bytes` without an operation (the kernel that fills it is told by `kernel`). */
   tensor(name: string, bytes: number, category: Category = "activation"): number {
-    const stream = this.stream === 0 ? {} : { stream: this.stream };
-    return this.#sink.allocate({ device: this.device, name, category, bytes, ...stream });
+    const { device, stream } = this;
+    const tensor = stream === 0
+      ? { device, name, category, bytes }
+      : { device, name, category, bytes, stream };
+    return this.#sink.allocate(tensor);
   }
 
   free(...handles: readonly number[]): void {

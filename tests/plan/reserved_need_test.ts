@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { allocatorOptions, reservedNeed } from "../../lib/plan/reserved_need.ts";
+import { allocatorOptions, nearNeed, reservedNeed } from "../../lib/plan/reserved_need.ts";
 
 /** An allocator that fills all it can get, of a workload that fits from `enough` bytes on. */
 function allocator(enough: number, wanted = Infinity) {
@@ -61,4 +61,19 @@ Deno.test("a cap goes to the allocator as one, memory of a device does not", () 
     allowedBytes: 70,
     expandableSegments: true,
   });
+});
+
+Deno.test("one replay tells on which side of the capacity a need lies", () => {
+  for (const enough of [20, 60, 97, 99, 100, 101, 103, 150]) {
+    for (const wanted of [30, 100, 101, Infinity]) {
+      for (const least of [10, 60, 99, 100, 120]) {
+        const near = allocator(enough, wanted);
+        const { requiredBytes } = nearNeed(near, 1, least, LIMITS);
+        assert.deepEqual(near.asked, [100]);
+        const exact = reservedNeed(allocator(enough, wanted), 1, least, LIMITS).requiredBytes;
+        // Who asks has looked at the tensors before.
+        if (least <= 100) assert.equal(requiredBytes > 100, exact > 100, `${enough} ${wanted}`);
+      }
+    }
+  }
 });

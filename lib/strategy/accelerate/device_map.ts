@@ -20,8 +20,18 @@ interface Entry {
   readonly module?: Module;
 }
 
+const SIZES = new WeakMap<Module, Map<number, ReadonlyMap<string, number>>>();
+
 /** Bytes of every module and parameter by full name, the root being "". */
-function moduleSizes(root: Module, elementBytes: number): Map<string, number> {
+function moduleSizes(root: Module, elementBytes: number): ReadonlyMap<string, number> {
+  let known = SIZES.get(root);
+  if (known === undefined) SIZES.set(root, known = new Map());
+  let sizes = known.get(elementBytes);
+  if (sizes === undefined) known.set(elementBytes, sizes = addUpSizes(root, elementBytes));
+  return sizes;
+}
+
+function addUpSizes(root: Module, elementBytes: number): ReadonlyMap<string, number> {
   const sizes = new Map<string, number>();
   function add(name: string, bytes: number): void {
     const parts = name.split(".");

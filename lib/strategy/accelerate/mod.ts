@@ -2,6 +2,7 @@
 import type { AccelerateSpec } from "../../language/pipeline.ts";
 import { mappedBytes } from "../mapped.ts";
 import type { Placement, Strategy } from "../strategy.ts";
+import { traceKey } from "../trace_key.ts";
 import { launchAccelerate } from "./launch.ts";
 import { placeAccelerate } from "./place.ts";
 import { traceAccelerate, usedDevices } from "./trace.ts";
@@ -21,6 +22,7 @@ export const accelerate: Strategy<AccelerateSpec> = {
       pinsWeights: false,
       bringsWeights: layout.mainDevice >= 0 &&
         layout.weights.some(({ place }) => typeof place !== "number"),
+      traceKey: traceKey(context, [...layout.map]),
       trace: (workload, sink) => traceAccelerate(spec, context, layout, workload, sink),
     };
     return { value: placement, diagnostics };

@@ -68,6 +68,15 @@ export function usedDevices(context: StrategyContext): number[] {
   return Array.from({ length: context.hardware.deviceCount }, (_, index) => index);
 }
 
+const DEVICES = new WeakMap<AccelerateLayout, Map<string, number>>();
+
+/** By module, for all traces of a layout. */
+function devicesOf(layout: AccelerateLayout): Map<string, number> {
+  let devices = DEVICES.get(layout);
+  if (devices === undefined) DEVICES.set(layout, devices = new Map());
+  return devices;
+}
+
 /** AlignDevicesHook: weights kept on the host or disk are copied in and dropped; inputs follow in the forward pass. */
 function hooks(
   layout: AccelerateLayout,
@@ -84,9 +93,14 @@ function hooks(
   const tape = new Tape(sink, layout.mainDevice);
   const visiting = new Map<string, number>();
 
+  const devices = devicesOf(layout);
   function deviceOf(module: string): number {
-    const place = placeOf(layout.map, module);
-    return typeof place === "number" ? place : layout.mainDevice;
+    let device = devices.get(module);
+    if (device === undefined) {
+      const place = placeOf(layout.map, module);
+      devices.set(module, device = typeof place === "number" ? place : layout.mainDevice);
+    }
+    return device;
   }
 
   return {

@@ -3,6 +3,7 @@ import type { DsInferenceSpec } from "../../language/pipeline.ts";
 import type { Placement, Strategy } from "../strategy.ts";
 import { mappedBytes } from "../mapped.ts";
 import { symmetricDevices } from "../start.ts";
+import { traceKey } from "../trace_key.ts";
 import { launchDsInference } from "./launch.ts";
 import { checkpointReadBytes } from "./load.ts";
 import { fillsShare } from "./load_cut.ts";
@@ -28,6 +29,8 @@ export const dsInference: Strategy<DsInferenceSpec> = {
       pinsWeights: false,
       // The fused kernels share one workspace, made at the first pass for its batch.
       servesOneCell: spec.kernelInject,
+      // The fused kernels take a workspace by the memory that is free.
+      traceKey: traceKey(context, spec.kernelInject ? context.hardware.device.memoryBytes : null),
       trace: (workload, sink) => traceDsInference(spec, context, layout, workload, sink),
     };
     return { value: placement, diagnostics };

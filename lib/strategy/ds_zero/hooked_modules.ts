@@ -38,11 +38,11 @@ interface Running {
  */
 export function hookedModules(
   root: Module,
-  { weights, leaves, settings }: HookedLayout,
+  layout: HookedLayout,
   hooks: ModuleHooks,
 ): Execution {
-  const called = calledModules(root);
-  const calls = callsByModule(weights, leaves);
+  const { leaves, settings } = layout;
+  const { calls, pathOf } = callsOf(root, layout);
   const running: Running[] = [];
 
   function begin(name: string): void {
@@ -67,7 +67,7 @@ export function hookedModules(
       }
       const inner = running.at(-1)?.name;
       if (inner !== undefined && leaves.has(inner) && isWithin(module, inner)) return;
-      const path = pathTo(module).filter((name) => called.has(name));
+      const path = pathOf(module);
       const shared = path.findIndex((name, depth) => running[depth]?.name !== name);
       returnTo(shared === -1 ? path.length : shared);
       for (const name of path.slice(running.length)) {
@@ -81,6 +81,32 @@ export function hookedModules(
       if (depth !== -1) returnTo(depth);
     },
   };
+}
+
+/** What traces of a layout find out once. */
+interface KnownCalls {
+  readonly calls: ReadonlyMap<string, ModuleCall<ZeroWeight>>;
+  /** The modules that are called around one, the root first. */
+  readonly pathOf: (module: string) => readonly string[];
+}
+
+const CALLS = new WeakMap<HookedLayout, KnownCalls>();
+
+function callsOf(root: Module, layout: HookedLayout): KnownCalls {
+  const known = CALLS.get(layout);
+  if (known !== undefined) return known;
+  const called = calledModules(root);
+  const paths = new Map<string, readonly string[]>();
+  const pathOf = (module: string) => {
+    let path = paths.get(module);
+    if (path === undefined) {
+      paths.set(module, path = pathTo(module).filter((name) => called.has(name)));
+    }
+    return path;
+  };
+  const found = { calls: callsByModule(layout.weights, layout.leaves), pathOf };
+  CALLS.set(layout, found);
+  return found;
 }
 
 /** A list of modules has no `forward`, and OPTForCausalLM calls the decoder of its model, not the model. */

@@ -4,6 +4,7 @@ import type { DsZeroSpec } from "../../language/pipeline.ts";
 import { mappedBytes } from "../mapped.ts";
 import { symmetricDevices } from "../start.ts";
 import type { Placement, Strategy, StrategyContext } from "../strategy.ts";
+import { traceKey } from "../trace_key.ts";
 import { hookedCount } from "./leaves.ts";
 import { launchZero } from "./launch.ts";
 import { placeZero } from "./place.ts";
@@ -30,6 +31,7 @@ export const dsZero: Strategy<DsZeroSpec> = {
       hookedModules: hookedCount(context.root, layout.leaves),
       pinsWeights: spec.offload === "cpu" && spec.pinMemory,
       ...doubt(context, layout.ranks),
+      traceKey: traceKey(context),
       trace: (workload, sink) => traceZero(spec, context, layout, workload, sink),
     };
     return { value: placement, diagnostics };

@@ -9,5 +9,6 @@ export const UNTRACED: Placement = {
   checkpointReadBytes: 0,
   mappedBytes: { loading: 0, generating: 0 },
   pinsWeights: false,
+  traceKey: "",
   trace() {},
 };
