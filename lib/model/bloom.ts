@@ -74,6 +74,7 @@ export const bloom: ModelFamily = {
     return behaviours.has("bloom-tuple-cache") ? forwardTuple(call) : forward(call);
   },
   graphStep: "plain",
+  eagerOnly: true,
   hasBias: () => true,
   takesPositionIds: false,
 };

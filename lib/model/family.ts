@@ -19,6 +19,8 @@ export interface ModelShape {
   readonly maxPositions: number | null;
   /** Whether queries and keys are normalized head by head. @default false */
   readonly normalizesHeads?: boolean;
+  /** The function of the MLP, as configs name it; absent where the family has its own. */
+  readonly activation?: string;
   /** Tokens that a layer looks back, itself included; undefined where it looks back to the first. */
   readonly window?: number | undefined;
 }
@@ -140,6 +142,8 @@ export interface ModelFamily<S extends ModelShape = ModelShape> {
     shape: S,
     behaviours: ReadonlySet<BehaviourName>,
   ): readonly { readonly name: string; readonly bytes: number }[];
+  /** Whether `attn_implementation="sdpa"` is refused by the library. @default false */
+  readonly eagerOnly?: boolean;
   /** The form of the step that workers capture as a graph, by its MLP; absent where they have none for this family. */
   readonly graphStep?: "plain" | "gated";
   /** Whether any product within a layer adds a bias; asked where there is a step to capture. @default false */

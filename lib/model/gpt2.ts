@@ -1,6 +1,7 @@
 /** GPT-2: its shape and its modules. */
 import type { Outcome } from "../diagnostics/diagnostic.ts";
 import type { HfConfig } from "../language/pipeline.ts";
+import { activationOf } from "./activation.ts";
 import { evenHeadDim, flag, readSizes, refuse } from "./config.ts";
 import type { ModelFamily, ModelShape } from "./family.ts";
 import { blockName, forward } from "./gpt2_forward.ts";
@@ -16,6 +17,7 @@ import {
 
 /** What only GPT-2 has. */
 export interface Gpt2Shape extends ModelShape {
+  readonly activation: string;
   readonly positions: number;
   readonly tiesHead: boolean;
 }
@@ -37,8 +39,11 @@ function shape(config: HfConfig): Outcome<Gpt2Shape> {
   for (const key of ["reorder_and_upcast_attn", "scale_attn_by_inverse_layer_idx"]) {
     if (flag(config, key, false)) return refuse(`${key}: true is not traced`);
   }
+  const named = activationOf(config, "activation_function", "gelu_new");
+  if ("problem" in named) return refuse(named.problem);
   const value: Gpt2Shape = {
     ...sizes,
+    ...named,
     kvHeads: sizes.heads,
     headDim,
     intermediateSize: inner ?? 4 * sizes.hiddenSize,

@@ -1,4 +1,5 @@
 /** The forward pass of GPT-2, as `transformers/models/gpt2/modeling_gpt2.py` (4.57.3, 5.17.0) runs it. */
+import { activate } from "./activation.ts";
 import { attend, type Attended, attentionSizes } from "./attention.ts";
 import { finalNorm, runBlocks } from "./blocks.ts";
 import { type ForwardCall, hiddenBytes, type Logits, rowsOf } from "./family.ts";
@@ -7,7 +8,7 @@ import { lastLogits } from "./head.ts";
 import { updateCache } from "./kv_cache.ts";
 import { embed, layerNorm, passing, project, sumOverRanks } from "./layers.ts";
 import { causalMask } from "./masks.ts";
-import type { Placed, Torch } from "./torch.ts";
+import type { Placed } from "./torch.ts";
 
 /** Full name of the module of one layer. */
 export function blockName(layer: number): string {
@@ -45,20 +46,6 @@ function attention(call: ForwardCall<Gpt2Shape>, layer: number, hasMask: boolean
   return { output, weights };
 }
 
-/** 0.5 * x * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x ** 3))), every step a tensor of its own. */
-function geluNew(torch: Torch, bytes: number): number {
-  const half = torch.elementwise("gelu.half", bytes, bytes);
-  const cube = torch.elementwise("gelu.cube", bytes, bytes);
-  const scaled = torch.rebind(cube, "gelu.scaled", bytes);
-  const sum = torch.rebind(scaled, "gelu.sum", bytes, 2 * bytes);
-  const inner = torch.rebind(sum, "gelu.inner", bytes);
-  const tanh = torch.rebind(inner, "gelu.tanh", bytes);
-  const onePlus = torch.rebind(tanh, "gelu.one_plus", bytes);
-  const output = torch.elementwise("gelu", bytes, 2 * bytes);
-  torch.free(half, onePlus);
-  return output;
-}
-
 /** GPT2MLP.forward. */
 function mlp(call: ForwardCall<Gpt2Shape>, name: string): number {
   const { torch, shape, pass } = call;
@@ -67,8 +54,8 @@ function mlp(call: ForwardCall<Gpt2Shape>, name: string): number {
   const wide = { rows, inputs: shape.hiddenSize, outputs: local, isMatrix: true };
   const up = project(call, `${name}.c_fc`, wide, true);
   passing(call, `${name}.act`);
-  const activated = geluNew(torch, rows * local * torch.runtime.elementBytes);
-  torch.free(up);
+  const bytes = rows * local * torch.runtime.elementBytes;
+  const activated = activate(torch, shape.activation, { input: up, name: "act", bytes });
   const back = { rows, inputs: local, outputs: shape.hiddenSize, isMatrix: true };
   const down = project(call, `${name}.c_proj`, back, true);
   passing(call, `${name}.dropout`);

@@ -1,6 +1,7 @@
 /** GPT-NeoX and Pythia: shape and modules. */
 import type { Outcome } from "../diagnostics/diagnostic.ts";
 import type { HfConfig } from "../language/pipeline.ts";
+import { activationOf } from "./activation.ts";
 import { COMMON_SPELLINGS, evenHeadDim, flag, readSizes, refuse } from "./config.ts";
 import type { ModelFamily, ModelShape } from "./family.ts";
 import { blockName, forward } from "./gpt_neox_forward.ts";
@@ -9,6 +10,7 @@ import { rotaryBuffers } from "./rotary.ts";
 
 /** What only GPT-NeoX has. */
 export interface NeoxShape extends ModelShape {
+  readonly activation: string;
   readonly bias: boolean;
   /** Elements of a head that are turned by the positions. */
   readonly rotaryDim: number;
@@ -29,8 +31,11 @@ function shape(config: HfConfig): Outcome<NeoxShape> {
   if (typeof part !== "number" || !(part > 0 && part <= 1)) {
     return refuse("rotary_pct must be above 0 and at most 1");
   }
+  const named = activationOf(config, "hidden_act", "gelu");
+  if ("problem" in named) return refuse(named.problem);
   const value: NeoxShape = {
     ...sizes,
+    ...named,
     kvHeads: sizes.heads,
     headDim,
     maxPositions: positions ?? null,

@@ -1,6 +1,7 @@
 /**
  * The forward pass of GPT-NeoX, as `transformers/models/gpt_neox/modeling_gpt_neox.py` (4.57.3, 5.17.0) runs it.
  */
+import { activate } from "./activation.ts";
 import { attend, type Attended, attentionSizes } from "./attention.ts";
 import { finalNorm, runBlocks } from "./blocks.ts";
 import { type ForwardCall, hiddenBytes, type Logits, rowsOf } from "./family.ts";
@@ -53,7 +54,8 @@ function mlp(call: ForwardCall<NeoxShape>, name: string, input: number): number 
   const wide = { rows, inputs: shape.hiddenSize, outputs: local };
   const up = project(call, `${name}.dense_h_to_4h`, wide, true);
   passing(call, `${name}.act`);
-  const activated = torch.rebind(up, "act", rows * local * torch.runtime.elementBytes);
+  const bytes = rows * local * torch.runtime.elementBytes;
+  const activated = activate(torch, shape.activation, { input: up, name: "act", bytes });
   const back = { rows, inputs: local, outputs: shape.hiddenSize };
   const down = project(call, `${name}.dense_4h_to_h`, back, true);
   sumOverRanks(call);

@@ -1,6 +1,7 @@
 /** Llama, and the families that share its module tree: Mistral, Qwen2 and Qwen3. */
 import type { Outcome } from "../diagnostics/diagnostic.ts";
 import type { HfConfig } from "../language/pipeline.ts";
+import { activationOf } from "./activation.ts";
 import { COMMON_SPELLINGS, evenHeadDim, flag, readSizes, refuse } from "./config.ts";
 import type { ModelFamily, ModelShape } from "./family.ts";
 import { blockName, forward } from "./llama_forward.ts";
@@ -9,6 +10,7 @@ import { rotaryBuffers } from "./rotary.ts";
 
 /** What the four differ in. */
 export interface LlamaShape extends ModelShape {
+  readonly activation: string;
   readonly modelType: string;
   readonly qkvBias: boolean;
   readonly outputBias: boolean;
@@ -52,9 +54,12 @@ function shape(config: HfConfig): Outcome<LlamaShape> {
   if (looksBackLess(config, modelType, sizes.layers)) {
     return refuse("use_sliding_window: true is not traced");
   }
+  const named = activationOf(config, "hidden_act", "silu");
+  if ("problem" in named) return refuse(named.problem);
   const attentionBias = flag(config, "attention_bias", false);
   const value: LlamaShape = {
     ...sizes,
+    ...named,
     modelType,
     kvHeads,
     headDim,

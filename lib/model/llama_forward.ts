@@ -1,6 +1,7 @@
 /**
  * The forward pass of Llama and its relatives, as `transformers/models/llama/modeling_llama.py` (4.57.3, 5.17.0) runs it.
  */
+import { activate } from "./activation.ts";
 import { attend, type Attended, attentionSizes } from "./attention.ts";
 import { finalNorm, runBlocks } from "./blocks.ts";
 import { type ForwardCall, hiddenBytes, type Logits, rowsOf } from "./family.ts";
@@ -61,7 +62,7 @@ function mlp(call: ForwardCall<LlamaShape>, name: string): number {
   const wide = { rows, inputs: shape.hiddenSize, outputs: local };
   const gate = project(call, `${name}.gate_proj`, wide, shape.mlpBias);
   passing(call, `${name}.act_fn`);
-  const activated = torch.rebind(gate, "act_fn", bytes);
+  const activated = activate(torch, shape.activation, { input: gate, name: "act_fn", bytes });
   const up = project(call, `${name}.up_proj`, wide, shape.mlpBias);
   const gated = torch.elementwise("gated", bytes, 2 * bytes);
   torch.free(activated, up);

@@ -1,6 +1,7 @@
 /** OPT: its shape and its modules. */
 import type { Outcome } from "../diagnostics/diagnostic.ts";
 import type { HfConfig } from "../language/pipeline.ts";
+import { activationOf } from "./activation.ts";
 import { COMMON_SPELLINGS, evenHeadDim, flag, readSizes, refuse } from "./config.ts";
 import type { ModelFamily, ModelShape } from "./family.ts";
 import { container, embedding, layerNorm, linear, type Module, moduleList } from "./module.ts";
@@ -11,6 +12,7 @@ const POSITION_OFFSET = 2;
 
 /** What only OPT has. */
 export interface OptShape extends ModelShape {
+  readonly activation: string;
   readonly bias: boolean;
   readonly tiesHead: boolean;
   readonly positions: number;
@@ -30,8 +32,11 @@ function shape(config: HfConfig): Outcome<OptShape> {
   if (!flag(config, "do_layer_norm_before", true)) {
     return refuse("do_layer_norm_before: false is not traced");
   }
+  const named = activationOf(config, "activation_function", "relu");
+  if ("problem" in named) return refuse(named.problem);
   const value: OptShape = {
     ...sizes,
+    ...named,
     kvHeads: sizes.heads,
     headDim,
     maxPositions: positions,

@@ -1,4 +1,5 @@
 /** The forward pass of OPT, as `transformers/models/opt/modeling_opt.py` (4.57.3, 5.17.0) runs it. */
+import { activate } from "./activation.ts";
 import { attend, type Attended, attentionSizes } from "./attention.ts";
 import { finalNorm, runBlocks } from "./blocks.ts";
 import { type ForwardCall, hiddenBytes, type Logits, rowsOf } from "./family.ts";
@@ -49,7 +50,8 @@ function mlp(call: ForwardCall<OptShape>, name: string, input: number): number {
   const up = project(call, `${name}.fc1`, wide, shape.bias);
   torch.free(input);
   passing(call, `${name}.activation_fn`);
-  const activated = torch.rebind(up, "activation_fn", rows * local * torch.runtime.elementBytes);
+  const bytes = rows * local * torch.runtime.elementBytes;
+  const activated = activate(torch, shape.activation, { input: up, name: "activation_fn", bytes });
   const back = { rows, inputs: local, outputs: shape.hiddenSize, isMatrix: true };
   const down = project(call, `${name}.fc2`, back, shape.bias);
   sumOverRanks(call);

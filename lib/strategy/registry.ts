@@ -5,7 +5,7 @@ import { accelerate } from "./accelerate/mod.ts";
 import { dsInference } from "./ds_inference/mod.ts";
 import { dsZero } from "./ds_zero/mod.ts";
 import { allocatorEnv } from "./launch_env.ts";
-import { graphImpossible } from "../diagnostics/messages/plan.ts";
+import { graphImpossible, sdpaNotThere } from "../diagnostics/messages/plan.ts";
 import { weightsAreShards } from "../diagnostics/messages/shards.ts";
 import { inRange } from "../catalog/version_range.ts";
 import type { Placement, Strategy, StrategyContext, StrategyLaunch } from "./strategy.ts";
@@ -22,6 +22,10 @@ export function placeStrategy(spec: TracedSpec, context: StrategyContext): Outco
     const path = [spec.use === "ds-inference" ? "checkpoint" : "use"];
     return { diagnostics: [weightsAreShards({ use: spec.use }, { path })] };
   }
+  if (spec.attention === "sdpa" && context.family.eagerOnly) {
+    const [modelType = ""] = context.family.modelTypes;
+    return { diagnostics: [sdpaNotThere({ modelType }, { path: ["attention"] })] };
+  }
   const outcome = (STRATEGIES[spec.use] as Strategy).place(spec, context);
   const obstacle = graphObstacle(spec, context, outcome.value);
   if (obstacle === undefined) return outcome;
@@ -35,7 +39,7 @@ const AT_DECODE = { path: ["decode"] };
 /** Why the steps of a strategy cannot be captured as a graph; undefined where they can, or need not. */
 export function graphObstacle(
   spec: TracedSpec,
-  { family, stack }: StrategyContext,
+  { family, shape, stack }: StrategyContext,
   placement: Placement | undefined,
 ): string | undefined {
   if (spec.decode !== "graph") return undefined;
@@ -44,6 +48,9 @@ export function graphObstacle(
     return "injected kernels keep their own cache";
   }
   if (family.graphStep === undefined) return "the workers have no step for this model family";
+  if (family.graphStep === "gated" && shape.activation !== "silu") {
+    return `the step of the workers knows silu, not ${shape.activation}`;
+  }
   if (!inRange(stack.versions["transformers"] ?? "0", ">=4.56.0")) {
     return "it needs the cache of transformers 4.56 or newer";
   }

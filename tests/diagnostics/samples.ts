@@ -130,6 +130,7 @@ export const samples: Samples = {
     unsupportedModelType: { modelType: "mamba", supported: ["bloom"], estimate: undefined },
     headsNotDivisible: { heads: 16, kvHeads: 8, ranks: 5, available: 8 },
     quantizedConfig: { method: "awq" },
+    sdpaNotThere: { modelType: "bloom" },
     tooManyRanks: { ranks: 16, available: 8 },
     offloadNeedsFolder: {},
     nvmeNeedsPath: {},

@@ -28,6 +28,23 @@ const value = fc.oneof(
   fc.constantFrom(null, 0.5, "64", true, NaN, Infinity, 2 ** 31, 2 ** 60, [], {}),
 );
 
+Deno.test("a function of the MLP that nobody has written down is refused, not taken for one kernel", () => {
+  const sizes = {
+    hidden_size: 24,
+    num_hidden_layers: 2,
+    num_attention_heads: 4,
+    num_key_value_heads: 2,
+    intermediate_size: 8,
+    vocab_size: 50,
+  };
+  const shape = (hidden_act: unknown) =>
+    findFamily("llama")?.shape({ model_type: "llama", ...sizes, hidden_act });
+  for (const odd of ["xielu", "constructor", 5, null]) {
+    assert.match(shape(odd)?.diagnostics[0]?.message ?? "", /hidden_act/, String(odd));
+  }
+  assert.ok(shape("gelu_fast")?.value !== undefined);
+});
+
 Deno.test("a Qwen whose layers look back differently far is refused, one that only could is not", () => {
   const config = {
     hidden_size: 24,

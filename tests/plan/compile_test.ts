@@ -205,6 +205,36 @@ Deno.test("a config of quantized weights is refused at the model, not planned as
   await planOf(SMALL.replace("model_type: bloom", unquantized));
 });
 
+Deno.test("BLOOM has eager attention only: sdpa is a mistake where it is written, and invalid as an axis", async () => {
+  const strategies = "strategies: [{ use: accelerate, attention: sdpa }]";
+  const text = `model: bloom-560m\nhardware: 1x T4\n${strategies}\ngrid: { batchSize: [1] }\n`;
+  const { diagnostics } = await compileText(text);
+  assert.deepEqual(diagnostics.map(({ code, path }) => [code, path]), [
+    ["STW344", ["strategies", 0, "attention"]],
+  ]);
+  const axis = text.replace(", attention: sdpa", "").replace(
+    "[1] }",
+    "[1], attention: [eager, sdpa] }",
+  );
+  const plan = await planOf(axis);
+  assert.deepEqual(plan.cells.map(({ prediction }) => prediction.verdict), ["fits", "invalid"]);
+});
+
+Deno.test("a step is captured where the workers have one for the function of the MLP", async () => {
+  const decodeOf = async (act: string) => {
+    const config =
+      "{ model_type: llama, hidden_size: 64, num_hidden_layers: 2, num_attention_heads: 4, " +
+      `intermediate_size: 128, vocab_size: 100, hidden_act: ${act} }`;
+    const plan = await planOf(
+      `model: { config: ${config} }\nhardware: 1x H100\nstrategies: [accelerate]\ngrid: { batchSize: [1] }\n`,
+    );
+    const { strategy } = plan.cells[0] ?? {};
+    return strategy !== undefined && "decode" in strategy ? strategy.decode : undefined;
+  };
+  assert.equal(await decodeOf("silu"), "graph");
+  assert.equal(await decodeOf("gelu_pytorch_tanh"), "eager");
+});
+
 Deno.test("an impossible config is refused at the model", async () => {
   const { diagnostics } = await compileText(SMALL.replace("n_head: 4", "n_head: 5"));
   assert.deepEqual(diagnostics.map(({ code, path }) => [code, path]), [

@@ -74,6 +74,33 @@ export const CONFIGS: Readonly<Record<string, AllocationCase["config"]>> = {
     rotary_pct: 0.5,
   },
   "qwen3 with heads of its own size": { model_type: "qwen3", ...LLAMA, head_dim: 24 },
+  ...Object.fromEntries(
+    ["gelu_fast", "gelu_python", "quick_gelu", "relu2"].map((hidden_act) => [
+      `llama with ${hidden_act}`,
+      { model_type: "llama", ...LLAMA, hidden_act },
+    ]),
+  ),
+  "gpt_neox with the function of GPT-NeoX-20B": {
+    model_type: "gpt_neox",
+    hidden_size: 64,
+    num_hidden_layers: 2,
+    num_attention_heads: 2,
+    intermediate_size: 112,
+    vocab_size: 1000,
+    max_position_embeddings: 128,
+    hidden_act: "gelu_fast",
+  },
+  "opt with gelu_new": {
+    model_type: "opt",
+    hidden_size: 64,
+    num_hidden_layers: 2,
+    num_attention_heads: 4,
+    ffn_dim: 112,
+    vocab_size: 1000,
+    word_embed_proj_dim: 64,
+    max_position_embeddings: 128,
+    activation_function: "gelu_new",
+  },
 };
 
 /** Attention implementations that each family has. */

@@ -162,6 +162,17 @@ export const quantizedConfig: MessageKind<{ method: string }> = message({
     "as it was before",
 });
 
+export const sdpaNotThere: MessageKind<{ modelType: string }> = message({
+  code: "STW344",
+  title: "The model has eager attention only",
+  explanation:
+    "attention: sdpa asks Hugging Face for torch's scaled_dot_product_attention (attn_implementation). Not every model " +
+    "of the library is written for it: BLOOM adds its positions to the scores itself, and from_pretrained ends with an " +
+    "error when it is asked for anything but eager.",
+  message: ({ modelType }) => `Models of type "${modelType}" have eager attention only`,
+  help: () => 'Write "attention: eager", or leave it out',
+});
+
 export const int8NotHere: MessageKind<{ reason: string }> = message({
   code: "STW316",
   title: "Weights in int8 are not possible here",
