@@ -20,10 +20,16 @@ export interface LoadMeasure {
   readonly wholeBytes: number;
 }
 
-async function runPython(python: string, args: readonly string[]): Promise<string> {
+const ENV = { DS_ACCELERATOR: "cpu", LOCAL_SIZE: "2", OMP_NUM_THREADS: "1", HF_HUB_OFFLINE: "1" };
+
+async function runPython(
+  python: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<string> {
   const { code, stdout, stderr } = await new Deno.Command(python, {
     args: [...args],
-    env: { DS_ACCELERATOR: "cpu", LOCAL_SIZE: "2", OMP_NUM_THREADS: "1", HF_HUB_OFFLINE: "1" },
+    env: { ...ENV, ...env },
   }).output();
   const decoder = new TextDecoder();
   assert.equal(code, 0, decoder.decode(stderr));
@@ -33,14 +39,16 @@ async function runPython(python: string, args: readonly string[]): Promise<strin
 /** What both ranks measured. */
 export async function measureLoad(
   python: string,
-  { mode, folder, dtype }: {
+  { mode, folder, dtype, env }: {
     readonly mode: LoadMode;
     readonly folder: string;
     readonly dtype: string;
+    /** What the ranks find in their environment beside the usual. */
+    readonly env?: Readonly<Record<string, string>>;
   },
 ): Promise<readonly LoadMeasure[]> {
   const ranks = ["-m", "torch.distributed.run", "--nproc_per_node", "2"];
-  const stdout = await runPython(python, [...ranks, SCRIPT, mode, folder, dtype]);
+  const stdout = await runPython(python, [...ranks, SCRIPT, mode, folder, dtype], env);
   const line = stdout.split("\n").find((line) => line.startsWith("RESULT "));
   assert.ok(line !== undefined, stdout);
   return JSON.parse(line.slice("RESULT ".length));
