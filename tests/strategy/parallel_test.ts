@@ -3,7 +3,8 @@ import { strategyContext } from "./contexts.ts";
 import { container, layerNorm, linear, namedParameters } from "../../lib/model/module.ts";
 import {
   cutSizes,
-  tensorParallelElements,
+  partElements,
+  tensorParallelParts,
   weightElementBytes,
   zeroPartitionElements,
 } from "../../lib/strategy/parallel.ts";
@@ -20,7 +21,9 @@ function perParameter(count: (named: Parameters<typeof zeroPartitionElements>[0]
 
 Deno.test("a column layer is cut whole, a row layer but for its bias, the rest is kept", () => {
   assert.deepEqual(
-    perParameter((named) => tensorParallelElements(named, { ranks: 4, grain: 64 })),
+    perParameter((named) =>
+      partElements(named.parameter.shape, tensorParallelParts(named, { ranks: 4, grain: 64 }))
+    ),
     {
       "up.weight": 8 * 32 / 4,
       "up.bias": 32 / 4,
