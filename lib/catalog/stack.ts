@@ -11,7 +11,7 @@ const STACKS: readonly StackFact[] = data.stacks;
 const STACK_PATH: ValuePath = ["stack"];
 
 /** The stack that a pipeline has when it names none, and that fills in packages which it leaves out. */
-export const CURRENT_STACK = "current";
+const CURRENT_STACK = "current";
 
 /** Packages whose versions decide behaviours. */
 export const STACK_PACKAGES: readonly string[] = [

@@ -21,7 +21,7 @@ export interface NormalizeContext {
 }
 
 /** The name of a file as the name of a pipeline: without folder and extension, odd characters as dashes. */
-export function nameFromPath(path: string): string {
+function nameFromPath(path: string): string {
   const file = path.split(/[/\\]/).at(-1) ?? "";
   const name = file.replace(/\.(ya?ml|json)$/i, "").replace(/[^A-Za-z0-9._-]+/g, "-")
     .replace(/^[^A-Za-z0-9]+/, "").slice(0, 100);

@@ -25,7 +25,7 @@ export interface QuantityIssue {
 }
 
 /** Beyond this a count of sequences or tokens is surely a mistake. */
-export const MAX_COUNT = 1_000_000;
+const MAX_COUNT = 1_000_000;
 
 const QUANTITY_NAMES: Readonly<Record<QuantityKind, string>> = {
   size: "a size",
@@ -49,7 +49,7 @@ export function mapping<S extends z.ZodRawShape>(shape: S): z.ZodObject<S, z.cor
 }
 
 /** The longest path or name that a file may give. */
-export const MAX_TEXT = 1024;
+const MAX_TEXT = 1024;
 
 /**
  * A text with at least one character and no character of control: it may become a path or an argument. Lone

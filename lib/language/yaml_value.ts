@@ -5,7 +5,7 @@ import { shorten } from "../diagnostics/quote.ts";
 import { MAX_DEPTH, type SourceEntry, type SourceNode } from "./yaml.ts";
 
 /** Far more than a grid or a model configuration needs. Bounds the work of every later step. */
-export const MAX_VALUES = 50_000;
+const MAX_VALUES = 50_000;
 
 /** A converted value; an alias shares it, so its whole size is known without expanding. */
 interface Converted {

@@ -56,7 +56,7 @@ export function attend(torch: Torch, sizes: AttentionSizes, options: AttentionOp
 }
 
 /** Merging batch and heads of [batch, heads, tokens, size] that is laid out by tokens copies unless one of them is 1. */
-export function copiesToMerge({ batch, heads }: AttentionSizes, tokens: number): boolean {
+function copiesToMerge({ batch, heads }: AttentionSizes, tokens: number): boolean {
   return batch > 1 && heads > 1 && tokens > 1;
 }
 

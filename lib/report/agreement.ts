@@ -54,7 +54,7 @@ export interface TokenGroup {
 }
 
 /** Groups cells that got the same inputs; the tokens of all strategies are compared with those of the first. */
-export function tokenGroups(cells: readonly ReportedCell[]): TokenGroup[] {
+function tokenGroups(cells: readonly ReportedCell[]): TokenGroup[] {
   const groups = Map.groupBy(
     cells.filter((cell) => (cell.measurement?.tokensSha256 ?? null) !== null),
     (cell) => `${cell.batchSize}/${cell.promptTokens}/${cell.newTokens}`,

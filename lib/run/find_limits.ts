@@ -8,7 +8,7 @@ import type { CellOutcome } from "./outcome.ts";
 import type { CellStatus } from "./protocol.ts";
 
 /** Probes for one limit. */
-export const MOST_PROBES = 6;
+const MOST_PROBES = 6;
 const MOST_BATCH = 2 ** 20;
 
 /** What a search came to. */

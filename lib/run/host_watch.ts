@@ -105,7 +105,7 @@ export class HostWatch {
 }
 
 /** Private and shared resident memory of all processes of a session, as a measurement counts them. */
-export function treeBytes(leader: number | null, token: string): number {
+function treeBytes(leader: number | null, token: string): number {
   return findMembers(leader, token).reduce((sum, { pid }) => sum + residentBytes(pid), 0);
 }
 

@@ -1,9 +1,9 @@
 /** What a child prints: to a log file, to a bounded tail in memory, and line by line to a listener. */
 
 /** Bytes of the end of the output that are kept in memory. */
-export const TAIL_BYTES = 16 * 1024;
+const TAIL_BYTES = 16 * 1024;
 /** A longer line is handed over in pieces of this many characters. */
-export const LINE_CHARACTERS = 8 * 1024;
+const LINE_CHARACTERS = 8 * 1024;
 
 /** A log that is longer is cut: a worker that prints in a loop must not fill the disk. Its end is kept all the same. */
 export const LOG_BYTES = 64 * 1024 * 1024;

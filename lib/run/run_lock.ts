@@ -2,7 +2,7 @@
 import { join } from "node:path";
 
 /** Name of the lock in a run's folder. */
-export const LOCK_FILE = "run.lock";
+const LOCK_FILE = "run.lock";
 
 /** A lock that is held until it is released, or until this process is gone in whatever way. */
 export interface RunLock {

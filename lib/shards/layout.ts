@@ -7,7 +7,7 @@ import type { Parts } from "../strategy/parallel.ts";
 import { ownerMetadata } from "./owner.ts";
 
 /** Most bytes of one file. */
-export const MAX_SHARD_BYTES = 5e9;
+const MAX_SHARD_BYTES = 5e9;
 
 /** A parameter, the tensor of the checkpoint that it is cut from, and the parts. */
 export interface ShardTensor {
@@ -79,7 +79,7 @@ export function shardTensors(
 }
 
 /** Bytes of a tensor on one rank. */
-export function bytesOnRank({ source, parts }: ShardTensor, rank: number): number {
+function bytesOnRank({ source, parts }: ShardTensor, rank: number): number {
   if (parts === undefined) return source.bytes;
   const whole = source.shape[parts.dimension] ?? 1;
   return source.bytes / whole * (parts.sizes[rank] ?? 0);

@@ -35,11 +35,6 @@ export function tensorParallelParts(named: NamedParameter, cut: Cut): Parts | un
   return { dimension, sizes };
 }
 
-/** Elements of a parameter on the tensor-parallel rank that has most of it. */
-export function tensorParallelElements(named: NamedParameter, cut: Cut): number {
-  return partElements(named.parameter.shape, tensorParallelParts(named, cut));
-}
-
 /** Elements of the largest part. */
 export function partElements(shape: readonly number[], parts: Parts | undefined): number {
   const all = elements(shape);

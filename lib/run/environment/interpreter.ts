@@ -21,7 +21,7 @@ export interface Interpreter {
 }
 
 /** Names in the order in which they are tried: the versions that the stack has been run with first. */
-export const PYTHON_NAMES: readonly string[] = [
+const PYTHON_NAMES: readonly string[] = [
   "python3.11",
   "python3.12",
   "python3.13",
@@ -62,7 +62,7 @@ export async function findInterpreter(): Promise<Outcome<Interpreter>> {
 }
 
 /** Whether the packages of the stack are published for a version of Python. */
-export function isSupported(version: string): boolean {
+function isSupported(version: string): boolean {
   const [major, minor] = version.split(".").map(Number);
   return major === 3 && minor !== undefined && minor >= 10 && minor <= 13;
 }

@@ -94,7 +94,7 @@ function partitioned(
 }
 
 /** PyTorch's pinned-memory cache hands out blocks of powers of two (`CachingHostAllocator`). */
-export function pinned(bytes: number, pin: boolean): number {
+function pinned(bytes: number, pin: boolean): number {
   return pin ? 2 ** Math.ceil(Math.log2(bytes)) : bytes;
 }
 
