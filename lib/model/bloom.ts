@@ -5,7 +5,7 @@ import { forward2022 } from "./bloom_2022.ts";
 import { forward } from "./bloom_forward.ts";
 import { blockName } from "./bloom_parts.ts";
 import { forwardTuple } from "./bloom_tuple.ts";
-import { evenHeadDim, readSizes } from "./config.ts";
+import { evenHeadDim, otherThanTraced, readSizes } from "./config.ts";
 import type { ModelFamily, ModelShape } from "./family.ts";
 import { container, embedding, layerNorm, linear, type Module, moduleList } from "./module.ts";
 
@@ -21,6 +21,12 @@ function shape(config: HfConfig): Outcome<ModelShape> {
   if (sizes === undefined) return { diagnostics };
   const { value: headDim, ...refused } = evenHeadDim(sizes, SPELLINGS);
   if (headDim === undefined) return refused;
+  const other = otherThanTraced(config, {
+    apply_residual_connection_post_layernorm: false,
+    slow_but_exact: false,
+    tie_word_embeddings: true,
+  });
+  if (other !== undefined) return other;
   const value: ModelShape = {
     ...sizes,
     kvHeads: sizes.heads,

@@ -76,6 +76,15 @@ export function refuse(reason: string): Outcome<never> {
   return { diagnostics: [impossibleConfig({ reason }, { path: ["model", "config"] })] };
 }
 
+/** Refuses a config in which a switch is not as the passes are written for; the values are those that are. */
+export function otherThanTraced(
+  config: HfConfig,
+  switches: Readonly<Record<string, boolean>>,
+): Outcome<never> | undefined {
+  const other = Object.entries(switches).find(([key, value]) => flag(config, key, value) !== value);
+  return other === undefined ? undefined : refuse(`${other[0]}: ${!other[1]} is not traced`);
+}
+
 /** Reads a boolean; anything else means the default, as the library's config classes would have it. */
 export function flag(config: HfConfig, key: string, fallback: boolean): boolean {
   const value = Object.hasOwn(config, key) ? config[key] : undefined;

@@ -2,7 +2,7 @@
 import type { Outcome } from "../diagnostics/diagnostic.ts";
 import type { HfConfig } from "../language/pipeline.ts";
 import { activationOf } from "./activation.ts";
-import { evenHeadDim, flag, readSizes, refuse } from "./config.ts";
+import { evenHeadDim, flag, otherThanTraced, readSizes, refuse } from "./config.ts";
 import type { ModelFamily, ModelShape } from "./family.ts";
 import { blockName, forward } from "./gpt2_forward.ts";
 import {
@@ -36,9 +36,13 @@ function shape(config: HfConfig): Outcome<Gpt2Shape> {
   const { inner, positions = 1024, ...sizes } = read;
   const { value: headDim, ...refused } = evenHeadDim(sizes, SPELLINGS);
   if (headDim === undefined) return refused;
-  for (const key of ["reorder_and_upcast_attn", "scale_attn_by_inverse_layer_idx"]) {
-    if (flag(config, key, false)) return refuse(`${key}: true is not traced`);
-  }
+  const other = otherThanTraced(config, {
+    add_cross_attention: false,
+    reorder_and_upcast_attn: false,
+    scale_attn_by_inverse_layer_idx: false,
+    scale_attn_weights: true,
+  });
+  if (other !== undefined) return other;
   const named = activationOf(config, "activation_function", "gelu_new");
   if ("problem" in named) return refuse(named.problem);
   const value: Gpt2Shape = {

@@ -2,7 +2,14 @@
 import type { Outcome } from "../diagnostics/diagnostic.ts";
 import type { HfConfig } from "../language/pipeline.ts";
 import { activationOf } from "./activation.ts";
-import { COMMON_SPELLINGS, evenHeadDim, flag, readSizes, refuse } from "./config.ts";
+import {
+  COMMON_SPELLINGS,
+  evenHeadDim,
+  flag,
+  otherThanTraced,
+  readSizes,
+  refuse,
+} from "./config.ts";
 import type { ModelFamily, ModelShape } from "./family.ts";
 import { container, embedding, layerNorm, linear, type Module, moduleList } from "./module.ts";
 import { blockName, forward } from "./opt_forward.ts";
@@ -29,9 +36,12 @@ function shape(config: HfConfig): Outcome<OptShape> {
   if (projected !== undefined && projected !== sizes.hiddenSize) {
     return refuse(`word_embed_proj_dim ${projected} other than hidden_size is not traced`);
   }
-  if (!flag(config, "do_layer_norm_before", true)) {
-    return refuse("do_layer_norm_before: false is not traced");
-  }
+  const other = otherThanTraced(config, {
+    do_layer_norm_before: true,
+    layer_norm_elementwise_affine: true,
+    _remove_final_layer_norm: false,
+  });
+  if (other !== undefined) return other;
   const named = activationOf(config, "activation_function", "relu");
   if ("problem" in named) return refuse(named.problem);
   const value: OptShape = {

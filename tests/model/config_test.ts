@@ -1,5 +1,10 @@
 import assert from "node:assert/strict";
-import { evenHeadDim, positiveInteger, readSizes } from "../../lib/model/config.ts";
+import {
+  evenHeadDim,
+  otherThanTraced,
+  positiveInteger,
+  readSizes,
+} from "../../lib/model/config.ts";
 
 Deno.test("the first spelling that is present counts", () => {
   const spellings = { size: ["hidden_size", "n_embed"] };
@@ -23,8 +28,8 @@ Deno.test("a key that an object has by birth is not a size", () => {
 Deno.test("everything wrong is told at once, at the config", () => {
   const { diagnostics } = positiveInteger({ a: -1 }, { a: ["a"], b: ["b", "c"] });
   assert.deepEqual(diagnostics.map(({ message }) => message), [
-    'The model config is impossible: "a" must be a whole number from 1 to 2147483647',
-    'The model config is impossible: the config lacks "b" or "c"',
+    'The model config cannot be used: "a" must be a whole number from 1 to 2147483647',
+    'The model config cannot be used: the config lacks "b" or "c"',
   ]);
   assert.deepEqual(diagnostics[0]?.path, ["model", "config"]);
 });
@@ -45,6 +50,14 @@ Deno.test("heads that do not share the hidden size evenly are refused, as the co
   assert.equal(value, undefined);
   assert.equal(
     diagnostics[0]?.message,
-    "The model config is impossible: n_embd 65 is not divisible by n_head 4",
+    "The model config cannot be used: n_embd 65 is not divisible by n_head 4",
   );
+});
+
+Deno.test("a switch that changes what is allocated is refused, and silence means the library's default", () => {
+  const switches = { plain: false, usual: true };
+  assert.equal(otherThanTraced({}, switches), undefined);
+  assert.equal(otherThanTraced({ plain: false, usual: true, odd: true }, switches), undefined);
+  const refused = otherThanTraced({ usual: false }, switches);
+  assert.match(refused?.diagnostics[0]?.message ?? "", /usual: false is not traced$/);
 });

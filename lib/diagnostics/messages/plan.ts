@@ -3,12 +3,13 @@ import { message, type MessageKind } from "../diagnostic.ts";
 
 export const impossibleConfig: MessageKind<{ reason: string }> = message({
   code: "STW301",
-  title: "Impossible model config",
+  title: "The model config cannot be used",
   explanation:
-    "The planner builds the same module tree that the library would build from the config. A size is missing, " +
-    "is not a positive whole number, or contradicts another one, so the library would refuse the model too. " +
-    "Compare the config with the config.json that the model was published with.",
-  message: ({ reason }) => `The model config is impossible: ${reason}`,
+    "The planner builds the same module tree that the library would build from the config. Either a size is missing, " +
+    "is not a positive whole number, or contradicts another one, so that the library would refuse the model too: " +
+    "compare the config with the config.json that the model was published with. Or a switch changes what the passes " +
+    "allocate in a way that nobody has written down; the message says that it is not traced.",
+  message: ({ reason }) => `The model config cannot be used: ${reason}`,
   help: () => "Correct the config, or name a model of the catalog (stowage ls models)",
 });
 
