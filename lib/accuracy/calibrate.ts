@@ -122,7 +122,7 @@ function timeOf(
   { cell, strategy, placement, context }: Timed,
   calibration: CalibrationFile,
 ): TimePrediction {
-  return predictTime(placement, cell, { ...context, calibration }, strategy);
+  return predictTime(placement, cell, { ...context, calibration }, strategy).time;
 }
 
 /** Errors of the steps. A prefill is measured once, and is the first to ask the driver for memory: it teaches nothing. */

@@ -136,7 +136,7 @@ function causeBlocks({ causes, verdict }: Prediction): Block[] {
   ];
 }
 
-function deviceBlocks({ indexes, phases }: DeviceGroup, prediction: Prediction): Block[] {
+function deviceBlocks({ indexes, phases, lent }: DeviceGroup, prediction: Prediction): Block[] {
   const device = prediction.devices.find(({ index }) => index === indexes[0]);
   if (device === undefined) return [];
   const { peakBytes, capacityBytes } = device;
@@ -160,7 +160,21 @@ function deviceBlocks({ indexes, phases }: DeviceGroup, prediction: Prediction):
         rows: [...phases.flatMap((phase) => phaseRows(phase, full)), ...cachedRows(device, full)],
       },
     },
+    ...lentBlocks(lent),
   ];
+}
+
+/** Why the interval of a device is as wide as it is, where blocks come back late. */
+function lentBlocks(lent: DeviceGroup["lent"]): Block[] {
+  if (lent === undefined) return [];
+  const { largest, others } = lent;
+  const less = largest === 0 ? "" : `${formatBytes(largest)} less where the block of the largest ` +
+    "one is still whole when it is needed a second time, and ";
+  const text = "Gathered parameters come back to the allocator only when the computation has " +
+    `passed, which the interval allows for: ${less}up to ${formatBytes(others)} more where a ` +
+    "prompt computes for longer than the host needs to launch it, by which the host is then " +
+    "ahead (explain zero-gathers-come-back-late)";
+  return [{ kind: "list", items: [{ text }] }];
 }
 
 /** One row for each term, each bar beginning where the one before it ends; then the sum. */

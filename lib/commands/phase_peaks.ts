@@ -4,6 +4,7 @@ import type { CellSpec, Pipeline } from "../language/pipeline.ts";
 import { configure } from "../plan/configuration.ts";
 import type { PlanContext } from "../plan/context.ts";
 import { resolve } from "../plan/resolve.ts";
+import type { LentBytes } from "../strategy/strategy.ts";
 import { type Category, CELL_PHASES, type Phase } from "../trace/trace.ts";
 
 /** Bytes of a device at the fullest moment of a phase. */
@@ -17,6 +18,8 @@ export interface PhasePeak {
 export interface DeviceGroup {
   readonly indexes: readonly number[];
   readonly phases: readonly PhasePeak[];
+  /** Set where blocks of gathered parameters come back late. */
+  readonly lent?: LentBytes;
 }
 
 const PHASES: readonly Phase[] = ["start", "load", ...CELL_PHASES];
@@ -50,5 +53,6 @@ export function phasePeaks(
     if (known === undefined) groups.set(key, { indexes: [index], phases });
     else known.indexes.push(index);
   }
-  return [...groups.values()];
+  const { lent } = placement;
+  return [...groups.values()].map((group) => lent === undefined ? group : { ...group, lent });
 }

@@ -18,8 +18,14 @@ import { timesFactor } from "./interval.ts";
 import type { Interval, TimePrediction } from "./prediction.ts";
 import { programOf } from "./programs.ts";
 
+/** Seconds of a workload, and which part of its prompt the host is ahead of the device at the end. */
+export interface TimeOfCell {
+  readonly time: TimePrediction;
+  readonly hostIsAhead: number;
+}
+
 /**
- * Seconds of a workload.
+ * How long a workload takes.
  *
  * @param returned What the allocator returns to the driver and takes anew while the cell runs.
  */
@@ -29,7 +35,7 @@ export function predictTime(
   context: StrategyContext,
   spec: TracedSpec,
   returned: ReturnedBytes = { prefill: 0, decode: 0 },
-): TimePrediction {
+): TimeOfCell {
   const { dtype } = spec;
   const { hardware, stack, use, shape, calibration } = context;
   const facts = speedCalibration(hardware.device, stack, use, calibration);
@@ -42,13 +48,14 @@ export function predictTime(
     graph: spec.decode === "graph",
   }));
   runProgram(programOf(placement, workload).program, workload.batchSize, clock);
-  return {
+  const time = {
     ...readLoad(placement, context, dtype, facts),
     ...readSteps(clock, workload, placement.streams, {
       prefill: returnTime(returned.prefill, facts),
       decode: returnTime(returned.decode, facts),
     }),
   };
+  return { time, hostIsAhead: clock.hostIsAhead("prefill") };
 }
 
 type LoadPrediction = Pick<TimePrediction, "importSeconds" | "weightsSeconds" | "loadSeconds">;

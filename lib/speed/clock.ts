@@ -24,6 +24,8 @@ class Pass {
   readonly device = new Float64Array(3);
   readonly busy: Record<Exclude<Bound, "launches">, number> = { memory: 0, compute: 0, links: 0 };
   launchSeconds = 0;
+  /** Copies that the host waits for while the device computes. */
+  awaitedSeconds = 0;
 }
 
 /** What one operation takes. */
@@ -85,6 +87,7 @@ export class Clock implements TraceSink {
     }
     for (const [index, { seconds, launchSeconds, bound }] of costs.entries()) {
       busy[bound] += seconds * (counts[index] as number);
+      if (awaited[index]) this.#pass.awaitedSeconds += seconds * (counts[index] as number);
       this.#pass.launchSeconds += launchSeconds * (counts[index] as number);
     }
     for (let end = 0; end < 3; end++) {
@@ -148,6 +151,21 @@ export class Clock implements TraceSink {
     const device = sum(terms.slice(1).map(([, seconds]) => seconds));
     if ((terms[0]?.[1] ?? 0) * this.#rates.spread.host > device) return "launches";
     return terms.slice(1).reduce((most, term) => term[1] > most[1] ? term : most)[0];
+  }
+
+  /**
+   * Which part of the work of a phase a slow device has before it when the host has ended with it. What goes over a link is
+   * left out: the host waits for it, or it is beside the computation.
+   */
+  hostIsAhead(phase: Phase): number {
+    const passes = this.#passes.get(phase) ?? [];
+    let host = 0;
+    let device = 0;
+    for (const { launchSeconds, awaitedSeconds, busy } of passes) {
+      host += launchSeconds + awaitedSeconds + this.#rates.hookSeconds;
+      device += busy.memory + busy.compute;
+    }
+    return device === 0 ? 0 : Math.max(0, 1 - host / (device * this.#rates.spread.device));
   }
 
   /** Whether the host does anything in the passes of a phase: in replayed steps it does not. */

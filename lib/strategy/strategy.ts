@@ -107,8 +107,21 @@ export interface Placement {
    * same.
    */
   readonly traceKey: string;
+  /** Set where gathered parameters come back to the allocator late: see `LentBytes`. */
+  readonly lent?: LentBytes;
   /** Writes all phases of one process, host included. */
   trace(workload: Workload, sink: TraceSink): void;
+}
+
+/**
+ * Gathered parameters that the computation still reads when they are dropped: their blocks come back to the allocator of
+ * the gathers' stream only when it has passed, so that what that stream reserves depends on how far the host is ahead.
+ */
+export interface LentBytes {
+  /** The largest parameter, whose block does or does not serve a second time: blocks of others may lie in it by then. */
+  readonly largest: number;
+  /** All others: as much more is reserved where the host has dropped them before any has come back. */
+  readonly others: number;
 }
 
 export interface Strategy<S extends TracedSpec = TracedSpec> {

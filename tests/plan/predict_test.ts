@@ -160,3 +160,19 @@ Deno.test("a faster device is not slower", () => {
     assert.ok(fast.msPerToken.mid < slow.msPerToken.mid, spec.name);
   }
 });
+
+Deno.test("where blocks come back late a device may be filled with more, or less, and needs the same", () => {
+  const workload = { batchSize: 64, promptTokens: 64, newTokens: 3 };
+  const spec = dsZeroSpec();
+  const { placement, context } = placed(spec, { deviceCount: 4 });
+  const { lent, ...prompt } = placement;
+  assert.ok(lent !== undefined);
+  const [late] = predictCell(placement, workload, context, spec).need.devices;
+  const [usual] = predictCell(prompt, workload, context, spec).need.devices;
+  assert.ok(late && usual);
+  assert.equal(late.peakBytes.mid, usual.peakBytes.mid);
+  assert.equal(late.peakBytes.low, usual.peakBytes.low - lent.largest);
+  assert.ok(late.peakBytes.high >= usual.peakBytes.high);
+  assert.ok(late.peakBytes.high <= usual.peakBytes.high + lent.others);
+  assert.deepEqual(late.required, usual.required);
+});

@@ -166,3 +166,16 @@ Deno.test("a replayed step without a kernel for attention reads keys and values 
   const unfused = { kind: "unfused", flops: 8, bytes: 40, isReplayed: true } as const;
   assert.equal(secondsOf(unfused, { replayedUnfusedAttentionBytesPerSecond: 20 }), 2);
 });
+
+Deno.test("the host is ahead of what a slow device still has to compute when it has launched it", () => {
+  const kernels = [{ bytes: 500, launches: 1 }, { bytes: 300, launches: 1 }];
+  // 1 s of launches against 8 s, which a slow device needs 10 s for.
+  assert.equal(clockOf(kernels).hostIsAhead("prefill"), 0.9);
+  assert.equal(clockOf(kernels, { hookSeconds: 4 }).hostIsAhead("prefill"), 0.5);
+  assert.equal(clockOf(kernels, { hookSeconds: 40 }).hostIsAhead("prefill"), 0);
+  const gather = { link: "device", linkBytes: 1000 } as const;
+  assert.equal(clockOf([...kernels, gather]).hostIsAhead("prefill"), 0.9, "beside the computation");
+  const copy = { link: "host", linkBytes: 30, isAwaited: true } as const;
+  assert.equal(clockOf([...kernels, copy]).hostIsAhead("prefill"), 0.5, "the host waits for it");
+  assert.equal(clockOf(kernels).hostIsAhead("decode"), 0);
+});

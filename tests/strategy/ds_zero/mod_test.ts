@@ -119,3 +119,18 @@ Deno.test("the session starts with the DeepSpeed launcher and its configuration"
   assert.equal(launch.env["HF_HUB_OFFLINE"], "1");
   assert.equal(launch.deepspeedConfig?.["train_batch_size"], 2);
 });
+
+Deno.test("gathered parameters are lent where several ranks gather on a stream of their own", () => {
+  const lentOf = (...parameters: Parameters<typeof place>) => place(...parameters).lent;
+  const ranks = { deviceCount: 4 };
+  const wholeBytes = 2 * parameterCount(strategyContext().root);
+  const embedding = 2 * 1000 * 64;
+  assert.deepEqual(lentOf({}, ranks), { largest: embedding, others: wholeBytes - embedding });
+  // The host waits for copies of offloaded ones: they come back no sooner than is told.
+  assert.equal(lentOf({ offload: "cpu" }, ranks)?.largest, 0);
+  assert.equal(lentOf({}, { deviceCount: 1 }), undefined);
+  assert.equal(
+    lentOf({ config: { zero_optimization: { overlap_comm: false } } }, ranks),
+    undefined,
+  );
+});
