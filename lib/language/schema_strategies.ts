@@ -227,6 +227,10 @@ const entries = z.array(entry, "a list of mappings")
 /** The grid: axes with their values, cells to add and cells to take away. */
 export const gridSchema = mapping({
   ...mapShape(axis),
-  include: entries.describe("Cells to add, each given by values of axes."),
-  exclude: entries.describe("Cells to take away: those that agree with every key of an entry."),
+  include: entries.describe(
+    "Cells to add, each given by values of axes; strategy: names the one that they are of.",
+  ),
+  exclude: entries.describe(
+    "Cells to take away: those that agree with every key of an entry; strategy: is one.",
+  ),
 });

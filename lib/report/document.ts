@@ -8,6 +8,8 @@ export type Block =
   | { readonly kind: "title"; readonly text: string }
   | { readonly kind: "heading"; readonly text: string }
   | { readonly kind: "paragraph"; readonly text: string }
+  /** Lines that stand as they are. */
+  | { readonly kind: "code"; readonly lines: readonly string[] }
   /** Names with their values, one a line. */
   | { readonly kind: "facts"; readonly facts: readonly (readonly [string, string])[] }
   | { readonly kind: "table"; readonly table: Table }
@@ -61,6 +63,8 @@ function textOf(block: Block): string {
     case "heading":
     case "paragraph":
       return escapeUnsafe(block.text);
+    case "code":
+      return indented(block.lines, 2);
     case "facts": {
       const facts = block.facts.map((fact) => fact.map(escapeUnsafe));
       const width = Math.max(0, ...facts.map(([name = ""]) => displayWidth(name)));
@@ -78,6 +82,10 @@ function textOf(block: Block): string {
   }
 }
 
+function indented(lines: readonly string[], spaces: number): string {
+  return lines.map((line) => `${" ".repeat(spaces)}${escapeUnsafe(line)}`.trimEnd()).join("\n");
+}
+
 /** A text at the start of a line of Markdown: nothing in it starts a heading, a list or a rule there. */
 function escapeMarkdownStart(text: string): string {
   return escapeMarkdown(text).replace(/^(\d*)(?=[-#+=]|(?<=\d)[.)])/, "$1\\");
@@ -91,6 +99,8 @@ function markdownOf(block: Block): string {
       return `## ${escapeMarkdown(block.text)}`;
     case "paragraph":
       return escapeMarkdownStart(block.text);
+    case "code":
+      return indented(block.lines, 4); // no fence that a line could end
     case "facts":
       return block.facts.map(([name, value]) =>
         `- **${escapeMarkdown(name)}**: ${escapeMarkdown(value)}`

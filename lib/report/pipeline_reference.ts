@@ -21,6 +21,31 @@ interface Schema {
 
 const HEADERS = ["key", "value", "default", "meaning"];
 
+/** A file that uses the forms which a table of keys cannot show. */
+export const EXAMPLE = [
+  "name: example",
+  "model: { config: ./models/mine/config.json, weights: random }  # or a catalog name, or model: ./models/mine",
+  "hardware:",
+  "  nodes: 1",
+  "  devices: { kind: MI300X, count: 4, memory: 192GB, bandwidth: 5300GB/s, flops: 1300TFLOPS, link: 64GB/s }",
+  "  memory: 1TB",
+  "  disk: 3GB/s",
+  'stack: { torch: "2.13.0", transformers: "4.57.3" }  # or a name, such as "2022-07"',
+  "generate: { max_new_tokens: 256 }",
+  "strategies:",
+  "  - accelerate",
+  "  - { use: accelerate, name: capped, maxMemory: { 0: 20GiB, 1: 20GiB, cpu: 200GB } }",
+  "  - { use: accelerate, name: by-hand, deviceMap: { model: 0, lm_head: 1 } }",
+  "  - { use: ds-zero, offload: cpu, config: { zero_optimization: { stage3_max_live_parameters: 5.0e+8 } } }",
+  "grid:",
+  "  batchSize: [1, 8, 32]",
+  "  promptTokens: [128, 2048]",
+  "  attention: [eager, sdpa]",
+  "  include: [{ strategy: ds-zero, batchSize: 64, promptTokens: 128 }]",
+  "  exclude: [{ batchSize: 32, promptTokens: 2048 }]",
+  "budget: { host: 500GB, predictedOom: run }",
+] as const;
+
 /** A table of the keys of the file, and one of those of each block. */
 export function pipelineReference(): Block[] {
   const schema = pipelineJsonSchema() as Schema;
@@ -29,7 +54,10 @@ export function pipelineReference(): Block[] {
     const object = alternatives(block).find(({ properties }) => properties !== undefined);
     if (object === undefined) return [];
     const keys = name === "grid" ? { ...object, properties: gridKeys(object) } : object;
-    return keyBlocks(name, [block.description, gridNote(name)], keys);
+    return [
+      ...keyBlocks(name, [block.description, gridNote(name)], keys),
+      ...innerBlocks(name, keys),
+    ];
   });
   return [
     { kind: "title", text: "The keys of a pipeline file" },
@@ -38,9 +66,21 @@ export function pipelineReference(): Block[] {
       text:
         "Written by stowage schema --format markdown. Bytes are numbers or texts such as 80GB and 79GiB, durations such as 5min.",
     },
+    { kind: "code", lines: EXAMPLE },
     keyTable(schema),
     ...blocks,
   ];
+}
+
+/** Blocks within a block have tables of their own. */
+function innerBlocks(name: string, { properties = {} }: Schema): Block[] {
+  return Object.entries(properties).flatMap(([key, value]) => {
+    const [text, ...more] = alternatives(value);
+    const object = [text, ...more].find((each) => each?.properties !== undefined);
+    if (object === undefined) return [];
+    const notes = [value.description, text?.description].filter((note) => note !== undefined);
+    return keyBlocks(`${name}.${key}`, notes.slice(-1), object);
+  });
 }
 
 /** The kinds of strategies share most options: those first, then what only one has. */

@@ -9,6 +9,7 @@ const BLOCKS: readonly Block[] = [
   { kind: "heading", text: "Notes" },
   { kind: "list", items: [{ text: "first", details: ["a detail"] }, { text: "second" }] },
   { kind: "paragraph", text: "1 cell" },
+  { kind: "code", lines: ["a: *b*", "", "```\x1b"] },
 ];
 
 Deno.test("blocks stand a blank line apart in a terminal, and the text ends with a newline", () => {
@@ -26,6 +27,8 @@ Deno.test("blocks stand a blank line apart in a terminal, and the text ends with
       "      a detail",
       "  second\n",
       "1 cell\n",
+      "  a: *b*\n",
+      "  ```\\x1b\n",
     ].join("\n"),
   );
 });
@@ -45,6 +48,8 @@ Deno.test("the same blocks are Markdown, with what Markdown would act upon escap
       "  - a detail",
       "- second\n",
       "1 cell\n",
+      "    a: *b*\n",
+      "    ```\\x1b\n",
     ].join("\n"),
   );
 });
