@@ -16,6 +16,8 @@ import type { Device, Stack } from "./types.ts";
 export interface SpeedConstants {
   /** Part of the data-sheet bandwidth that elementwise kernels and copies reach. */
   readonly copyEfficiency: number;
+  /** Part of it that they reach where an operand is smaller than the result, such as a bias: they are bound by its indices. */
+  readonly broadcastEfficiency: number;
   /** Part of it that matrix products with few rows reach, which read weights above all. */
   readonly weightReadEfficiency: number;
   /** Time of products with int8 matrices, as a multiple of what their bytes and FLOPs would take in float16. */

@@ -103,7 +103,8 @@ export class Torch extends Tape {
     const output = this.matmul(name, shape, this.runtime.elementBytes, category);
     this.#takeWorkspace("cuBLAS workspace", this.runtime.cublasWorkspaceBytes);
     if (this.#addsBiasApart(shape)) {
-      this.kernel(`${name}.bias`, 2 * shape.rows * shape.outputs * this.runtime.elementBytes);
+      const bytes = 2 * shape.rows * shape.outputs * this.runtime.elementBytes;
+      this.kernel(`${name}.bias`, bytes, 0, "broadcast");
     } else this.#takeWorkspace("cuBLASLt workspace", CUBLASLT_WORKSPACE_BYTES);
     return output;
   }

@@ -191,6 +191,7 @@ export class Clock implements TraceSink {
 
   #memorySeconds({ kind, flops, bytes, isReplayed }: Operation): number {
     const { copyBytesPerSecond, weightBytesPerSecond, dotProductSeconds, headDim } = this.#rates;
+    if (kind === "broadcast") return bytes / this.#rates.broadcastBytesPerSecond;
     if (flops === 0 || kind === "bytes") return bytes / copyBytesPerSecond;
     if (kind === "unfused") return bytes / this.#rates.replayedUnfusedAttentionBytesPerSecond;
     if (kind !== "attention") return bytes / weightBytesPerSecond;

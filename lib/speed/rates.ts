@@ -6,6 +6,8 @@ import type { Dtype } from "../language/pipeline.ts";
 /** Rates that the hardware reaches, not those of its data sheet. */
 export interface Rates {
   readonly copyBytesPerSecond: number;
+  /** Of elementwise kernels with a smaller operand. */
+  readonly broadcastBytesPerSecond: number;
   readonly weightBytesPerSecond: number;
   readonly flopsPerSecond: number;
   /** Time of one dot product of a single query token's attention. */
@@ -78,6 +80,8 @@ export function ratesOf(
   const slower = dtype === "int8" ? facts.int8Factor : 1;
   return {
     copyBytesPerSecond: bandwidth * facts.copyEfficiency,
+    broadcastBytesPerSecond: bandwidth *
+      Math.min(facts.copyEfficiency, facts.broadcastEfficiency),
     weightBytesPerSecond: bandwidth * facts.weightReadEfficiency / slower,
     flopsPerSecond: flops * facts.flopsEfficiency / slower,
     replayedAttentionBytesPerSecond: bandwidth * facts.replayedAttentionEfficiency,

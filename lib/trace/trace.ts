@@ -55,9 +55,10 @@ export interface Tensor {
 /**
  * What a kernel is, as far as its speed depends on it. `product`: a matrix product, which may read weights above
  * all. `attention`: batched products of queries with keys or values; `unfused`: those of a replayed step that has no kernel for
- * both. Everything else moves bytes.
+ * both; `broadcast`: an elementwise kernel that computes for each element where a smaller operand lies, such as a bias.
+ * Everything else moves bytes.
  */
-export type OperationKind = "product" | "attention" | "unfused" | "bytes";
+export type OperationKind = "product" | "attention" | "unfused" | "broadcast" | "bytes";
 
 /** One kernel, copy or collective. Its time is the slowest of its terms. */
 export interface Operation {

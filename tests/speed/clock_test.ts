@@ -6,6 +6,7 @@ import type { Operation } from "../../lib/trace/trace.ts";
 
 const RATES: Rates = {
   copyBytesPerSecond: 100,
+  broadcastBytesPerSecond: 20,
   weightBytesPerSecond: 50,
   flopsPerSecond: 1000,
   dotProductSeconds: 0.5,
@@ -49,6 +50,7 @@ Deno.test("an operation takes as long as its slowest term", () => {
   assert.equal(secondsOf({ bytes: 300, flops: 2000 }), 6, "products read at the rate of weights");
   assert.equal(secondsOf({ bytes: 300, flops: 20000 }), 20);
   assert.equal(secondsOf({ bytes: 300, flops: 2000, kind: "bytes" }), 3);
+  assert.equal(secondsOf({ bytes: 300, kind: "broadcast" }), 15);
   assert.equal(secondsOf({ launches: 4 }, { kernelSeconds: 2 }), 10, "2 s until it is prepared");
   assert.equal(secondsOf({}), 0);
 });
