@@ -46,7 +46,7 @@ const SHARED = [
   "copyEfficiency",
   "weightReadEfficiency",
   "flopsEfficiency",
-  "dotProductBytes",
+  "singleQueryEfficiency",
   "launchSeconds",
   "stepSeconds",
   "linkLatencySeconds",
@@ -56,6 +56,7 @@ const EFFICIENCIES: readonly string[] = [
   "copyEfficiency",
   "weightReadEfficiency",
   "flopsEfficiency",
+  "singleQueryEfficiency",
 ];
 
 /**

@@ -16,19 +16,16 @@ import type { Device, Stack } from "./types.ts";
 export interface SpeedConstants {
   /** Part of the data-sheet bandwidth that elementwise kernels and copies reach. */
   readonly copyEfficiency: number;
-  /** Part of it that they reach where an operand is smaller than the result, such as a bias: they are bound by its indices. */
-  readonly broadcastEfficiency: number;
+  /** Bytes that a device could move while a kernel computes where one element lies. */
+  readonly placeBytes: number;
   /** Part of it that matrix products with few rows reach, which read weights above all. */
   readonly weightReadEfficiency: number;
   /** Time of products with int8 matrices, as a multiple of what their bytes and FLOPs would take in float16. */
   readonly int8Factor: number;
   /** Part of the data-sheet FLOP/s that large matrix products reach. */
   readonly flopsEfficiency: number;
-  /**
-   * Bytes that a device could move while one dot product of eager attention is computed for a single query token:
-   * such kernels are bound by the number of dot products, not by the length of their vectors.
-   */
-  readonly dotProductBytes: number;
+  /** Part of the bandwidth that eager attention reaches where each query is a single token. */
+  readonly singleQueryEfficiency: number;
   /** Least time that a kernel takes on the device. */
   readonly kernelSeconds: number;
   /** What each kernel of a replayed graph takes beside its bytes and FLOPs. */

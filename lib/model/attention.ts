@@ -77,22 +77,24 @@ function eagerAttention(
   const repeated = heads === kvHeads
     ? []
     : ["repeat_key", "repeat_value"].map((name) =>
-      torch.elementwise(name, wideBytes, wideBytes * kvHeads / heads)
+      torch.rearranged(name, wideBytes, wideBytes * kvHeads / heads)
     );
   const merged = !byHeads && copiesToMerge(sizes, inProjection ? Infinity : query)
-    ? torch.elementwise("query", queryBytes, queryBytes)
+    ? torch.rearranged("query", queryBytes)
     : undefined;
   let weights = torch.bmm("attention_scores", scoresBytes, queryBytes + wideBytes, flops);
   if (merged !== undefined) torch.free(merged);
   if (scales) weights = torch.rebind(weights, "scores.scaled", scoresBytes);
-  if (masksTwice) weights = torch.rebind(weights, "scores.causal", scoresBytes);
-  if (hasMask) weights = torch.rebind(weights, "scores.masked", scoresBytes);
+  if (masksTwice) weights = torch.rebindIndexed(weights, "scores.causal", scoresBytes);
+  if (hasMask) weights = torch.rebindIndexed(weights, "scores.masked", scoresBytes);
   const probs = softmaxInDtype
     ? torch.elementwise("attention_probs", scoresBytes, scoresBytes)
     : torch.softmaxInFloat32("attention_probs", scores);
   torch.free(weights);
   let output = torch.bmm("context", queryBytes, scoresBytes + wideBytes, flops);
-  if (query > 1 && heads > 1) output = torch.rebind(output, "context.contiguous", queryBytes);
+  if (query > 1 && heads > 1) {
+    output = torch.rebindIndexed(output, "context.contiguous", queryBytes);
+  }
   torch.free(...repeated);
   return { output, weights: probs };
 }
@@ -109,7 +111,7 @@ function sdpaAttention(
   const wideBytes = batch * heads * keys * headDim * elementBytes;
   const repeated = hasMask && heads !== kvHeads
     ? ["repeat_key", "repeat_value"].map((name) =>
-      torch.elementwise(name, wideBytes, wideBytes * kvHeads / heads)
+      torch.rearranged(name, wideBytes, wideBytes * kvHeads / heads)
     )
     : [];
   // A boolean mask becomes numbers in the dtype of the query.
@@ -127,7 +129,7 @@ function sdpaAttention(
   torch.free(logsumexp);
   // The CPU kernel lays its result out as the query, the CUDA kernels by tokens.
   if (byHeads && deviceType === "cpu" && query > 1 && heads > 1) {
-    output = torch.rebind(output, "context.contiguous", queryBytes);
+    output = torch.rebindIndexed(output, "context.contiguous", queryBytes);
   }
   if (bias !== undefined) torch.free(bias);
   torch.free(...repeated);

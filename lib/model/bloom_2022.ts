@@ -49,17 +49,15 @@ function attention(
   if (past !== undefined) {
     locals.push(qkv);
     present = ["key", "value"].map((part) => {
-      torch.kernel(`cat_${part}`, 2 * cacheBytes);
+      torch.cat(`cat_${part}`, cacheBytes, "strided");
       return cacheTensor(torch, `h.${layer}.${part}`, cacheBytes);
     });
   }
 
   // Merging batch and heads copies what is longer than one token.
   const merges = (tokens: number) => tokens > 1 && batch > 1 && size.heads > 1;
-  const queryCopy = merges(query) ? torch.elementwise("query", localBytes, localBytes) : undefined;
-  const keyCopy = merges(keys)
-    ? torch.elementwise("key_transposed", cacheBytes, cacheBytes)
-    : undefined;
+  const queryCopy = merges(query) ? torch.rearranged("query", localBytes) : undefined;
+  const keyCopy = merges(keys) ? torch.rearranged("key_transposed", cacheBytes) : undefined;
   const scoresBytes = scores * elementBytes;
   const flops = 2 * scores * shape.headDim;
   let weights = torch.bmm("attention_scores", scoresBytes, localBytes + cacheBytes, flops);
@@ -68,7 +66,7 @@ function attention(
     torch.free(...copies);
     weights = torch.rebind(weights, "scores.scaled", scoresBytes);
     const bias = torch.tensor("alibi.scaled", batch * size.heads * keys * elementBytes);
-    weights = torch.rebind(weights, "scores.biased", scoresBytes);
+    weights = torch.rebindIndexed(weights, "scores.biased", scoresBytes);
     torch.free(bias);
   }
   const masked = first
@@ -76,12 +74,12 @@ function attention(
     : softmaxWithBias(torch, scores, pass);
   if (first) passing(call, `${name}.scale_mask_softmax`);
   passing(call, `${name}.attention_dropout`);
-  const valueCopy = merges(keys)
-    ? torch.elementwise("value_transposed", cacheBytes, cacheBytes)
-    : undefined;
+  const valueCopy = merges(keys) ? torch.rearranged("value_transposed", cacheBytes) : undefined;
   let context = torch.bmm("context", localBytes, scoresBytes + cacheBytes, flops);
   if (!first && valueCopy !== undefined) torch.free(valueCopy);
-  if (query > 1 && size.heads > 1) context = torch.rebind(context, "merge_heads", localBytes);
+  if (query > 1 && size.heads > 1) {
+    context = torch.rebindIndexed(context, "merge_heads", localBytes);
+  }
 
   const dense = attentionDense(call, layer);
   const output = torch.elementwise("attention_output", hiddenBytes, 2 * hiddenBytes);
@@ -106,7 +104,7 @@ function softmaxWithBias(
   const { elementBytes } = torch.runtime;
   const bytes = scores * elementBytes;
   const scaled = torch.elementwise("attn_weights.scaled", bytes, bytes);
-  const added = torch.rebind(scaled, "attn_weights.masked", bytes);
+  const added = torch.rebindIndexed(scaled, "attn_weights.masked", bytes);
   const weights = torch.rebind(added, "attn_weights", bytes);
   const probs = torch.softmaxInFloat32("attention_probs", scores);
   const positions = batch * query * (past + query);

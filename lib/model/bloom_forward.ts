@@ -35,20 +35,25 @@ function attention(
 
   const product = { rows, inputs: shape.hiddenSize, outputs: 3 * local };
   const qkv = project(call, `${name}.query_key_value`, product, true);
-  updateCache(torch, layer, pass, size.tokenBytes);
+  updateCache(torch, layer, pass, {
+    tokenBytes: size.tokenBytes,
+    inProjection: ["key", "value"],
+  });
 
   // The query is a strided part of the projection: merging batch and heads copies unless one of them is 1.
   const copiesQuery = query > 1 && batch > 1 && size.heads > 1;
-  const queryLayer = copiesQuery ? torch.elementwise("query", localBytes, localBytes) : undefined;
+  const queryLayer = copiesQuery ? torch.rearranged("query", localBytes) : undefined;
   const scoresBytes = size.scores * elementBytes;
   const cacheBytes = batch * size.keys * size.tokenBytes;
   const flops = 2 * size.scores * shape.headDim;
   const scores = torch.baddbmm("attention_scores", scoresBytes, localBytes + cacheBytes, flops);
-  const weights = hasMask ? torch.elementwise("attn_weights", scoresBytes, scoresBytes) : undefined;
+  const weights = hasMask ? torch.rearranged("attn_weights", scoresBytes) : undefined;
   const probs = torch.softmaxInFloat32("attention_probs", size.scores);
   passing(call, `${name}.attention_dropout`);
   let context = torch.bmm("context", localBytes, scoresBytes + cacheBytes, flops);
-  if (query > 1 && size.heads > 1) context = torch.rebind(context, "merge_heads", localBytes);
+  if (query > 1 && size.heads > 1) {
+    context = torch.rebindIndexed(context, "merge_heads", localBytes);
+  }
 
   const dense = attentionDense(call, layer);
   const output = torch.rebind(dense, "attention_output", hiddenBytes, 2 * hiddenBytes);

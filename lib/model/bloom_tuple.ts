@@ -32,12 +32,13 @@ function attention(
   const product = { rows, inputs: shape.hiddenSize, outputs: 3 * local };
   const qkv = torch.linear("query_key_value", product, isView ? "kv" : "activation");
   execution.leave(`${name}.query_key_value`);
-  const queryCopy = copies ? torch.elementwise("query", localBytes, localBytes) : undefined;
+  const queryCopy = copies ? torch.rearranged("query", localBytes) : undefined;
   const present = isView
     ? [{ handle: qkv, device: torch.device, bytes: 3 * localBytes }]
     : ["key", "value"].map((part) => {
       const bytes = batch * keys * size.tokenBytes;
-      torch.kernel(past === undefined ? `merge_${part}` : `cat_${part}`, 2 * bytes);
+      if (past !== undefined) torch.cat(`cat_${part}`, bytes, "strided");
+      else torch.kernel(`merge_${part}`, 2 * bytes, bytes / elementBytes, "indexed");
       return cacheTensor(torch, `h.${layer}.${part}`, bytes);
     });
 
@@ -65,7 +66,9 @@ function attention(
     : torch.softmaxInFloat32("attention_probs", scores);
   passing(call, `${name}.attention_dropout`);
   let context = torch.bmm("context", localBytes, scoresBytes + cacheBytes, flops);
-  if (query > 1 && size.heads > 1) context = torch.rebind(context, "merge_heads", localBytes);
+  if (query > 1 && size.heads > 1) {
+    context = torch.rebindIndexed(context, "merge_heads", localBytes);
+  }
 
   const dense = attentionDense(call, layer);
   const output = torch.rebind(dense, "attention_output", hiddenBytes, 2 * hiddenBytes);

@@ -25,7 +25,10 @@ function attention(call: ForwardCall<Gpt2Shape>, layer: number, hasMask: boolean
   const local = sizes.heads * shape.headDim;
   const product = { rows, inputs: shape.hiddenSize, outputs: 3 * local, isMatrix: true };
   const qkv = project(call, `${name}.c_attn`, product, true);
-  updateCache(torch, layer, pass, local * elementBytes);
+  updateCache(torch, layer, pass, {
+    tokenBytes: local * elementBytes,
+    inProjection: ["key", "value"],
+  });
   const { output: context, weights } = attend(torch, sizes, {
     hasMask,
     scales: true,

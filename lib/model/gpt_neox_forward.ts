@@ -33,9 +33,18 @@ function attention(call: ForwardCall<NeoxShape>, layer: number, hasMask: boolean
   const turnedQuery = applyRotary(torch, "query", turned);
   const turnedKey = applyRotary(torch, "key", turned);
   // The rest of each head is concatenated behind what was turned.
-  const query = torch.rebind(turnedQuery, "query", bytes);
-  const key = torch.rebind(turnedKey, "key", bytes);
-  updateCache(torch, layer, pass, local * elementBytes);
+  const whole = (part: string, turned: number) => {
+    const joined = torch.tensor(part, bytes);
+    torch.cat(part, bytes, "strided");
+    torch.free(turned);
+    return joined;
+  };
+  const query = whole("query", turnedQuery);
+  const key = whole("key", turnedKey);
+  updateCache(torch, layer, pass, {
+    tokenBytes: local * elementBytes,
+    inProjection: ["value"],
+  });
   torch.free(key);
   const options = { hasMask, scales: true, byHeads: true };
   const { output: context, weights } = attend(torch, sizes, options);

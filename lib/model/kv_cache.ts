@@ -2,18 +2,24 @@
 import { type ForwardPass, keyLength, type ModelShape } from "./family.ts";
 import type { Placed, Torch } from "./torch.ts";
 
+/** What a layer adds to its cache. */
+export interface Added {
+  /** Bytes of the keys of one token of one sequence. */
+  readonly tokenBytes: number;
+  readonly window?: number | undefined;
+  /** Parts of a projection of all three, so that even those of one token lie apart. @default none */
+  readonly inProjection?: readonly ("key" | "value")[];
+}
+
 /**
  * `DynamicCache.update` and `StaticCache.update`. A dynamic cache concatenates, and lets go of the old tensor when the
  * new one has taken its place; a static one is made whole at the first pass and filled in place.
- *
- * @param tokenBytes Bytes of the keys of one token of one sequence.
  */
 export function updateCache(
   torch: Torch,
   layer: number,
   pass: ForwardPass,
-  tokenBytes: number,
-  window?: number,
+  { tokenBytes, window, inProjection = [] }: Added,
 ): void {
   if (pass.cacheIsGiven) {
     const added = 2 * pass.batch * pass.query * tokenBytes;
@@ -34,12 +40,17 @@ export function updateCache(
     return;
   }
   const [oldKey, oldValue] = old ?? [];
+  const cat = (part: "key" | "value") => {
+    // Several tokens lie by tokens, the cache by heads.
+    const isStrided = pass.query > 1 || inProjection.includes(part);
+    torch.cat(`cat_${part}`, bytes, isStrided ? "strided" : "whole");
+  };
   const key = cacheTensor(torch, `h.${layer}.key`, bytes);
-  torch.kernel("cat_key", 2 * bytes);
+  cat("key");
   // With a sliding window both concatenations exist before the names of their parts are bound to them.
   if (oldKey && window === undefined) torch.free(oldKey.handle);
   const value = cacheTensor(torch, `h.${layer}.value`, bytes);
-  torch.kernel("cat_value", 2 * bytes);
+  cat("value");
   if (oldKey && window !== undefined) torch.free(oldKey.handle);
   if (oldValue) torch.free(oldValue.handle);
   pass.cache[layer] = [key, value];

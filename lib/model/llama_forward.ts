@@ -43,7 +43,10 @@ function attention(call: ForwardCall<LlamaShape>, layer: number, hasMask: boolea
   const rotatedQuery = applyRotary(torch, "query", rows * local * elementBytes);
   const rotatedKey = applyRotary(torch, "key", rows * narrow * elementBytes);
   torch.free(query, key);
-  updateCache(torch, layer, pass, narrow * elementBytes, shape.window);
+  updateCache(torch, layer, pass, {
+    tokenBytes: narrow * elementBytes,
+    window: shape.window,
+  });
   torch.free(rotatedKey, value);
   const { output: context, weights } = attend(torch, sizes, { hasMask, scales: true });
   const back = { rows, inputs: local, outputs: shape.hiddenSize };

@@ -28,7 +28,7 @@ function attention(call: ForwardCall<OptShape>, layer: number, hasMask: boolean)
   const query = torch.rebind(unscaled, "query.scaled", rows * local * elementBytes);
   const key = project(call, `${name}.k_proj`, product, shape.bias);
   const value = project(call, `${name}.v_proj`, product, shape.bias);
-  updateCache(torch, layer, pass, local * elementBytes);
+  updateCache(torch, layer, pass, { tokenBytes: local * elementBytes });
   torch.free(key, value);
   const { output: context, weights } = attend(torch, sizes, { hasMask, scales: true });
   const back = { rows, inputs: local, outputs: shape.hiddenSize };

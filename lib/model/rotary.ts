@@ -37,11 +37,13 @@ export function rotaryTables(torch: Torch, pass: ForwardPass, headDim: number): 
 
 /** `x * cos + rotate_half(x) * sin` of `bytes`. */
 export function applyRotary(torch: Torch, name: string, bytes: number): number {
-  const cosine = torch.elementwise(`${name}.cos`, bytes, bytes);
+  const cosine = torch.rearranged(`${name}.cos`, bytes);
   const negative = torch.elementwise(`${name}.negative`, bytes / 2, bytes / 2);
-  const rotated = torch.rebind(negative, `${name}.rotated`, bytes);
-  const sine = torch.rebind(rotated, `${name}.sin`, bytes);
-  const sum = torch.elementwise(`${name}.rotary`, bytes, 2 * bytes);
+  const rotated = torch.tensor(`${name}.rotated`, bytes);
+  torch.cat(`${name}.rotated`, bytes, "strided");
+  torch.free(negative);
+  const sine = torch.rebindIndexed(rotated, `${name}.sin`, bytes);
+  const sum = torch.rearranged(`${name}.rotary`, bytes, 2 * bytes);
   torch.free(sine, cosine);
   return sum;
 }

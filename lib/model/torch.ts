@@ -46,6 +46,37 @@ export class Torch extends Tape {
     return value;
   }
 
+  /** A step whose operands do not lie alike, or a copy into another layout: the places of all elements are computed. */
+  rebindIndexed(old: number, name: string, bytes: number, inputBytes = bytes): number {
+    const value = this.indexed(name, bytes, inputBytes, this.#elements(bytes));
+    this.free(old);
+    return value;
+  }
+
+  /** A copy into another layout, such as that of heads beside tokens. */
+  rearranged(name: string, bytes: number, inputBytes = bytes): number {
+    return this.indexed(name, bytes, inputBytes, this.#elements(bytes));
+  }
+
+  /**
+   * `torch.cat` into `bytes` that are allocated (ATen/native/cuda/Shape.cu). Parts that lie in one piece are copied in
+   * vectors of 16 bytes; along the last dimension their elements have no common place any more. Where one of them is
+   * `strided`, a kernel with 1,024 threads a processor moves one element in each at a time, half as many as others.
+   */
+  cat(name: string, bytes: number, parts: "whole" | "along the last dimension" | "strided"): void {
+    const { behaviours } = this.runtime;
+    const isVectorized = parts === "whole" && !behaviours.has("cat-moves-single-elements");
+    const isStrided = parts === "strided" || behaviours.has("cat-moves-single-elements");
+    const places = this.#elements(bytes) * (isStrided ? 2 : 1);
+    if (isVectorized) this.kernel(name, 2 * bytes);
+    else this.kernel(name, 2 * bytes, places, "indexed");
+  }
+
+  /** Elements of the model's dtype. */
+  #elements(bytes: number): number {
+    return bytes / this.runtime.elementBytes;
+  }
+
   /**
    * An elementwise kernel whose operands differ in dtype. CUDA converts while it reads; on a CPU each operand that is
    * not of the result's dtype is converted first, into `convertedBytes`.
@@ -82,17 +113,17 @@ export class Torch extends Tape {
     const float = rows * size * 4;
     const converted = elementBytes === 4
       ? undefined
-      : this.elementwise("norm.float32", float, bytes);
+      : this.indexed("norm.float32", float, bytes, rows * size);
     const squares = this.elementwise("norm.squares", float, float);
     const variance = this.elementwise("norm.variance", rows * 4, float);
     this.free(squares);
     const shifted = this.elementwise("norm.shifted", rows * 4, rows * 4);
     const factor = this.rebind(shifted, "norm.factor", rows * 4);
-    const normed = this.elementwise("norm.normed", float, float);
+    const normed = this.indexed("norm.normed", float, float, rows * size);
     this.free(factor);
     if (converted !== undefined) this.free(converted);
     const half = elementBytes === 4 ? undefined : this.elementwise("norm.cast", bytes, float);
-    const output = this.elementwise(name, bytes, bytes);
+    const output = this.indexed(name, bytes, bytes, rows * size);
     if (half !== undefined) this.free(half);
     this.free(normed, variance);
     return output;
@@ -103,8 +134,8 @@ export class Torch extends Tape {
     const output = this.matmul(name, shape, this.runtime.elementBytes, category);
     this.#takeWorkspace("cuBLAS workspace", this.runtime.cublasWorkspaceBytes);
     if (this.#addsBiasApart(shape)) {
-      const bytes = 2 * shape.rows * shape.outputs * this.runtime.elementBytes;
-      this.kernel(`${name}.bias`, bytes, 0, "broadcast");
+      const places = shape.rows * shape.outputs;
+      this.kernel(`${name}.bias`, 2 * places * this.runtime.elementBytes, places, "indexed");
     } else this.#takeWorkspace("cuBLASLt workspace", CUBLASLT_WORKSPACE_BYTES);
     return output;
   }
@@ -163,7 +194,7 @@ export class Torch extends Tape {
     const output = this.tensor(name, bytes);
     const isCpu = this.runtime.deviceType === "cpu";
     // One operator, which on CUDA launches a kernel for the copy.
-    if (!isCpu) this.kernel(`${name}.bias`, bytes);
+    if (!isCpu) this.kernel(`${name}.bias`, bytes, this.#elements(bytes), "indexed");
     this.#takeWorkspace("cuBLAS workspace", this.runtime.cublasWorkspaceBytes);
     this.kernel(name, inputBytes + (isCpu ? 3 : 2) * bytes, flops, kind);
     return output;
@@ -180,7 +211,7 @@ export class Torch extends Tape {
     const inKernel = deviceType === "gpu" && dtype === "float16";
     const converted = inKernel
       ? undefined
-      : this.elementwise("softmax.input_float32", elements * 4, bytes);
+      : this.indexed("softmax.input_float32", elements * 4, bytes, elements);
     const float = this.elementwise(
       "softmax.float32",
       elements * 4,

@@ -41,7 +41,6 @@ export function predictTime(
   const facts = speedCalibration(hardware.device, stack, use, calibration);
   const clock = new Clock(ratesOf(hardware, facts, {
     dtype,
-    headDim: shape.headDim,
     modules: placement.hookedModules ?? treeSize(context.root).modules,
     parameters: treeSize(context.root).parameters,
     pinned: placement.pinsWeights,

@@ -113,7 +113,7 @@ export class Clock implements TraceSink {
   /** Seconds of one operation on the device and on the host, and what takes the device longest. */
   #costOf(operation: Operation): Cost {
     const memory = this.#memorySeconds(operation);
-    const compute = operation.flops / this.#rates.flopsPerSecond;
+    const compute = operation.kind === "indexed" ? 0 : operation.flops / this.#rates.flopsPerSecond;
     const links = this.#linkSeconds(operation);
     const { kernelSeconds, replayedKernelSeconds, collectiveSeconds, hostIsDevice } = this.#rates;
     const { isCollective = false, isReplayed = false, launches } = operation;
@@ -190,8 +190,10 @@ export class Clock implements TraceSink {
   }
 
   #memorySeconds({ kind, flops, bytes, isReplayed }: Operation): number {
-    const { copyBytesPerSecond, weightBytesPerSecond, dotProductSeconds, headDim } = this.#rates;
-    if (kind === "broadcast") return bytes / this.#rates.broadcastBytesPerSecond;
+    const { copyBytesPerSecond, weightBytesPerSecond, singleQueryBytesPerSecond } = this.#rates;
+    if (kind === "indexed") {
+      return Math.max(bytes / copyBytesPerSecond, flops * this.#rates.placeSeconds);
+    }
     if (flops === 0 || kind === "bytes") return bytes / copyBytesPerSecond;
     if (kind === "unfused") return bytes / this.#rates.replayedUnfusedAttentionBytesPerSecond;
     if (kind !== "attention") return bytes / weightBytesPerSecond;
@@ -203,10 +205,9 @@ export class Clock implements TraceSink {
           ? replayedAttentionBytesPerSecond
           : replayedGroupedAttentionBytesPerSecond);
     }
-    const seconds = bytes / copyBytesPerSecond;
     // With several query tokens tiles of keys are used again, and tensor cores do the work.
     const isMatrixVector = flops < MATRIX_VECTOR_INTENSITY * bytes;
-    return isMatrixVector ? Math.max(seconds, flops / (2 * headDim) * dotProductSeconds) : seconds;
+    return bytes / (isMatrixVector ? singleQueryBytesPerSecond : copyBytesPerSecond);
   }
 
   #linkSeconds({ link, linkBytes, isAwaited = false }: Operation): number {

@@ -6,14 +6,12 @@ import type { Dtype } from "../language/pipeline.ts";
 /** Rates that the hardware reaches, not those of its data sheet. */
 export interface Rates {
   readonly copyBytesPerSecond: number;
-  /** Of elementwise kernels with a smaller operand. */
-  readonly broadcastBytesPerSecond: number;
+  /** What it takes a kernel to compute where one element lies. */
+  readonly placeSeconds: number;
   readonly weightBytesPerSecond: number;
   readonly flopsPerSecond: number;
-  /** Time of one dot product of a single query token's attention. */
-  readonly dotProductSeconds: number;
-  /** Elements of the vectors that attention multiplies. */
-  readonly headDim: number;
+  /** Of eager attention whose queries are single tokens. */
+  readonly singleQueryBytesPerSecond: number;
   /** Keys and values that attention of a replayed step reads: of heads with their own, and of heads that share. */
   readonly replayedAttentionBytesPerSecond: number;
   readonly replayedGroupedAttentionBytesPerSecond: number;
@@ -54,7 +52,6 @@ export const DEFAULT_DISK_BYTES_PER_SECOND = 2e9;
 /** What decides the rates beside the hardware. */
 export interface RateOptions {
   readonly dtype: Dtype;
-  readonly headDim: number;
   /** Modules that the strategy hooks, and the parameters in them. */
   readonly modules: number;
   readonly parameters: number;
@@ -68,7 +65,7 @@ export interface RateOptions {
 export function ratesOf(
   { device, diskBytesPerSecond = DEFAULT_DISK_BYTES_PER_SECOND }: Hardware,
   facts: SpeedCalibration,
-  { dtype, headDim, modules, parameters, pinned, graph }: RateOptions,
+  { dtype, modules, parameters, pinned, graph }: RateOptions,
 ): Rates {
   const bandwidth = device.bandwidthBytesPerSecond;
   const flops = device.flops[dtype] ?? device.flops.float32 ?? 0;
@@ -80,16 +77,15 @@ export function ratesOf(
   const slower = dtype === "int8" ? facts.int8Factor : 1;
   return {
     copyBytesPerSecond: bandwidth * facts.copyEfficiency,
-    broadcastBytesPerSecond: bandwidth *
-      Math.min(facts.copyEfficiency, facts.broadcastEfficiency),
+    placeSeconds: device.type === "cpu" ? 0 : facts.placeBytes / bandwidth,
     weightBytesPerSecond: bandwidth * facts.weightReadEfficiency / slower,
     flopsPerSecond: flops * facts.flopsEfficiency / slower,
     replayedAttentionBytesPerSecond: bandwidth * facts.replayedAttentionEfficiency,
     replayedGroupedAttentionBytesPerSecond: bandwidth * facts.replayedGroupedAttentionEfficiency,
     replayedUnfusedAttentionBytesPerSecond: bandwidth * facts.replayedUnfusedAttentionEfficiency,
     replayedKernelSeconds: facts.replayedKernelSeconds,
-    dotProductSeconds: facts.dotProductBytes / bandwidth,
-    headDim,
+    singleQueryBytesPerSecond: bandwidth *
+      Math.min(facts.copyEfficiency, facts.singleQueryEfficiency),
     hostIsDevice: device.type === "cpu",
     kernelSeconds: facts.kernelSeconds,
     launchSeconds,

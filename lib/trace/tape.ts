@@ -54,9 +54,16 @@ export class Tape {
   }
 
   /** Allocates the output of an elementwise kernel that reads `inputBytes` and writes it. */
-  elementwise(name: string, outputBytes: number, inputBytes: number, flops = 0): number {
+  elementwise(name: string, outputBytes: number, inputBytes: number): number {
     const handle = this.tensor(name, outputBytes);
-    this.kernel(name, inputBytes + outputBytes, flops, "bytes");
+    this.kernel(name, inputBytes + outputBytes);
+    return handle;
+  }
+
+  /** The same of a kernel that computes the places of so many elements. */
+  indexed(name: string, outputBytes: number, inputBytes: number, places: number): number {
+    const handle = this.tensor(name, outputBytes);
+    this.kernel(name, inputBytes + outputBytes, places, "indexed");
     return handle;
   }
 

@@ -55,10 +55,10 @@ export interface Tensor {
 /**
  * What a kernel is, as far as its speed depends on it. `product`: a matrix product, which may read weights above
  * all. `attention`: batched products of queries with keys or values; `unfused`: those of a replayed step that has no kernel for
- * both; `broadcast`: an elementwise kernel that computes for each element where a smaller operand lies, such as a bias.
- * Everything else moves bytes.
+ * both; `indexed`: a kernel that computes where each element lies, because its operands do not lie alike (one is smaller, or
+ * strided, or of a narrower dtype). Everything else moves bytes.
  */
-export type OperationKind = "product" | "attention" | "unfused" | "broadcast" | "bytes";
+export type OperationKind = "product" | "attention" | "unfused" | "indexed" | "bytes";
 
 /** One kernel, copy or collective. Its time is the slowest of its terms. */
 export interface Operation {
@@ -66,6 +66,7 @@ export interface Operation {
   readonly name: string;
   /** @default `product` where there are FLOPs, else `bytes` */
   readonly kind?: OperationKind;
+  /** Floating-point operations; of an `indexed` kernel the places of elements that it computes. */
   readonly flops: number;
   /** Device memory read and written. */
   readonly bytes: number;

@@ -6,11 +6,10 @@ import type { Operation } from "../../lib/trace/trace.ts";
 
 const RATES: Rates = {
   copyBytesPerSecond: 100,
-  broadcastBytesPerSecond: 20,
+  placeSeconds: 0.5,
   weightBytesPerSecond: 50,
   flopsPerSecond: 1000,
-  dotProductSeconds: 0.5,
-  headDim: 4,
+  singleQueryBytesPerSecond: 40,
   replayedAttentionBytesPerSecond: 8e11,
   replayedGroupedAttentionBytesPerSecond: 4e11,
   replayedUnfusedAttentionBytesPerSecond: 2e11,
@@ -50,7 +49,8 @@ Deno.test("an operation takes as long as its slowest term", () => {
   assert.equal(secondsOf({ bytes: 300, flops: 2000 }), 6, "products read at the rate of weights");
   assert.equal(secondsOf({ bytes: 300, flops: 20000 }), 20);
   assert.equal(secondsOf({ bytes: 300, flops: 2000, kind: "bytes" }), 3);
-  assert.equal(secondsOf({ bytes: 300, kind: "broadcast" }), 15);
+  assert.equal(secondsOf({ bytes: 300, flops: 4, kind: "indexed" }), 3);
+  assert.equal(secondsOf({ bytes: 300, flops: 8, kind: "indexed" }), 4, "half a second each");
   assert.equal(secondsOf({ launches: 4 }, { kernelSeconds: 2 }), 10, "2 s until it is prepared");
   assert.equal(secondsOf({}), 0);
 });

@@ -48,15 +48,14 @@ export function bloomAttention(torch: Torch, { layer, shape, pass }: AttentionCa
   } else {
     cache[layer] = keyAndValue.map((added, index) => {
       const part = index === 0 ? "key" : "value";
-      torch.kernel(`cat_${part}`, 2 * cacheBytes);
+      torch.cat(`cat_${part}`, cacheBytes, part === "key" ? "along the last dimension" : "whole");
       const whole = cacheTensor(torch, `h.${layer}.${part}`, cacheBytes);
       torch.free(added);
       return whole;
     });
   }
 
-  const isSlow = query > 1 || behaviours.has("single-queries-are-slow-in-any-layout");
-  const kind = isSlow ? "attention" : "bytes";
+  const kind = query > 1 ? "attention" : "bytes";
   const read = localBytes + cacheBytes;
   const weights = torch.bmm("attention_scores", scoresBytes, read, flops, kind);
   const [mask, ...named] = maskOf(torch, pass);
