@@ -37,7 +37,7 @@ export function predictTime(
   returned: ReturnedBytes = { prefill: 0, decode: 0 },
 ): TimeOfCell {
   const { dtype } = spec;
-  const { hardware, stack, use, shape, calibration } = context;
+  const { hardware, stack, use, calibration } = context;
   const facts = speedCalibration(hardware.device, stack, use, calibration);
   const clock = new Clock(ratesOf(hardware, facts, {
     dtype,
