@@ -5,7 +5,7 @@ import type { HostFacts } from "./host.ts";
 import type { RecordedOutcome } from "./results.ts";
 import type { RunChoices } from "./run_choices.ts";
 
-/** Version of the records; an older engine refuses what it does not know. */
+/** Version of the records. An engine refuses the journal of a later one, which may mean other things by the same words. */
 export const JOURNAL_VERSION = 1;
 
 /** One line of a journal. Times are ISO 8601, UTC. */
@@ -127,6 +127,12 @@ export interface Continuation {
   readonly deaths: Map<string, number>;
 }
 
+/** Throws where the journal is one of a later version. */
+export function checkVersion({ journalVersion, toolVersion }: RecordOf<"run">): void {
+  if (journalVersion <= JOURNAL_VERSION) return;
+  throw new Error(`it was written by Stowage ${toolVersion}, which is newer`);
+}
+
 /** Folds the lines of a journal to that; outcomes are not kept. */
 export function foldContinuation(records: Iterable<JournalRecord>): Continuation {
   const keys = new Map<string, string>();
@@ -137,6 +143,7 @@ export function foldContinuation(records: Iterable<JournalRecord>): Continuation
   for (const record of records) {
     switch (record.record) {
       case "run":
+        checkVersion(record);
         startedAt ??= record.time;
         break;
       case "session": {
@@ -172,6 +179,7 @@ export function foldJournal(records: Iterable<JournalRecord>): JournalState {
   for (const record of records) {
     switch (record.record) {
       case "run":
+        checkVersion(record);
         run ??= record;
         ended = null;
         break;

@@ -7,7 +7,12 @@ import type { Plan } from "../plan/plan.ts";
 import type { EarlierRun, Rerun } from "./decide.ts";
 import { findRuns } from "./find_runs.ts";
 import { JOURNAL_FILE } from "./journal.ts";
-import { foldJournal, type JournalRecord, type JournalState } from "./journal_records.ts";
+import {
+  checkVersion,
+  foldJournal,
+  type JournalRecord,
+  type JournalState,
+} from "./journal_records.ts";
 import { recordsIn } from "./journal_scan.ts";
 import type { RunChoices } from "./run_choices.ts";
 import { PLAN_FILE } from "./run_store.ts";
@@ -44,7 +49,11 @@ function readState(folder: string): JournalState {
 /** What the first engine of a run was told. Throws DiagnosticError (STW513) when the folder holds no run. */
 export function readChoices(folder: string): RunChoices | undefined {
   return readRun(folder, (records) => {
-    for (const record of records) if (record.record === "run") return record.choices;
+    for (const record of records) {
+      if (record.record !== "run") continue;
+      checkVersion(record);
+      return record.choices;
+    }
     return undefined;
   });
 }

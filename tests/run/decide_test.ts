@@ -6,7 +6,12 @@ import {
   decisionSummary,
   type EarlierRun,
 } from "../../lib/run/decide.ts";
-import { foldJournal, JOURNAL_VERSION, type JournalRecord } from "../../lib/run/journal_records.ts";
+import {
+  foldContinuation,
+  foldJournal,
+  JOURNAL_VERSION,
+  type JournalRecord,
+} from "../../lib/run/journal_records.ts";
 import type { CellStatus } from "../../lib/run/protocol.ts";
 import { HOST } from "./engine.ts";
 import { scriptedPlan } from "./scripted.ts";
@@ -57,6 +62,15 @@ function decide(
 function reasons(decisions: readonly Decision[]): string[] {
   return decisions.map(({ action, reason }) => `${action}: ${reason}`);
 }
+
+Deno.test("the journal of a later version is refused", () => {
+  const { run } = earlier({}).state;
+  assert.ok(run !== null);
+  const later = { ...run, journalVersion: JOURNAL_VERSION + 1, toolVersion: "9.0.0" };
+  for (const fold of [foldJournal, foldContinuation]) {
+    assert.throws(() => fold([later]), /it was written by Stowage 9\.0\.0, which is newer/);
+  }
+});
 
 Deno.test("without an earlier run every cell is new", () => {
   const decisions = decide([]);
