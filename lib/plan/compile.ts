@@ -32,11 +32,11 @@ import type { Setups } from "./setups.ts";
 import { makeSessions } from "./sessions.ts";
 import { commandFiles } from "../strategy/script/files.ts";
 
-/** What the language layer hands over. */
-export interface ParsedPipeline {
+/** What the language hands over, with the file that it was parsed from. */
+export interface PipelineFile {
   readonly pipeline: Pipeline;
   readonly cells: readonly CellSpec[];
-  /** Path as the user gave it, and the text that was parsed. */
+  /** As the user gave it. */
   readonly path: string;
   readonly text: string;
 }
@@ -47,7 +47,7 @@ export interface ParsedPipeline {
  * @param setups Where its configurations are found or left, for who asks for more of the same pipeline.
  */
 export async function compile(
-  parsed: ParsedPipeline,
+  parsed: PipelineFile,
   context: PlanContext,
   setups?: Setups,
 ): Promise<Outcome<Plan>> {
@@ -239,7 +239,7 @@ function scriptInputs(
 }
 
 function inputs(
-  parsed: ParsedPipeline,
+  parsed: PipelineFile,
   model: Model,
   promptFiles: readonly string[],
   context: PlanContext,

@@ -1,6 +1,5 @@
 /** What fills every device of a cell at its fullest, tensor by tensor. */
-import type { Behaviour } from "../catalog/behaviours.ts";
-import { BEHAVIOURS, behavioursOf } from "../catalog/behaviours.ts";
+import { type Behaviour, BEHAVIOURS, behavioursOf } from "../catalog/behaviours.ts";
 import type { CellSpec, Pipeline } from "../language/pipeline.ts";
 import { fullestMoments } from "../memory/alive.ts";
 import { computationBytes } from "../strategy/strategy.ts";

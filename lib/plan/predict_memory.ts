@@ -309,7 +309,7 @@ function readHosts(
 
 /** Private memory of the fullest moment: of what the device holds, all but the pages of mapped files. */
 function residentBytes(
-  memory: Parameters<typeof readHosts>[0],
+  memory: Peaks,
   { mappedBytes }: Placement,
   { stack, use }: StrategyContext,
 ): number {

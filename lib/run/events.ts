@@ -12,15 +12,13 @@ interface Follower {
 /** More than this is read at the next call: a worker that floods its file must not fill the engine. */
 const CHUNK_BYTES = 1 << 20;
 
-/** Follows `events/rank-<N>.jsonl` of a session's folder. Lines that are not events are counted and left out. */
+/** Follows `events/rank-<N>.jsonl` of a session's folder. Lines that are not events are left out. */
 export class EventReader {
   /** Where the files are. */
   readonly folder: string;
   readonly #followers: Follower[];
   /** Used again at every call: a new one each time would be a hundred megabytes a minute. */
   readonly #buffer = new Uint8Array(CHUNK_BYTES);
-  /** Complete lines that were not events. */
-  malformed = 0;
 
   constructor(sessionFolder: string, worldSize: number) {
     this.folder = join(sessionFolder, "events");
@@ -40,13 +38,10 @@ export class EventReader {
     follower.offset += bytes.length;
     const lines = (follower.rest + follower.decoder.decode(bytes, { stream: true })).split("\n");
     follower.rest = lines.pop() ?? "";
-    const events: WorkerEvent[] = [];
-    for (const line of lines) {
+    return lines.flatMap((line) => {
       const event = parseEvent(line);
-      if (event === null || event.rank !== rank) this.malformed += 1;
-      else events.push(event);
-    }
-    return events;
+      return event?.rank === rank ? [event] : [];
+    });
   }
 }
 

@@ -15,8 +15,6 @@ export interface ProcessRequest {
   readonly argv: readonly string[];
   /** Merged over this process's environment. */
   readonly env: Readonly<Record<string, string>>;
-  /** Starts from an empty environment instead. */
-  readonly clearEnv?: boolean;
   readonly cwd?: string;
   /** File to which stdout and stderr are appended. */
   readonly logPath: string;
@@ -86,7 +84,6 @@ export function startProcess(request: ProcessRequest): RunningProcess {
   const child = new Deno.Command(program, {
     args,
     env: { ...request.env, [TOKEN_VARIABLE]: token, [ENGINE_VARIABLE]: engineIdentity() },
-    clearEnv: request.clearEnv ?? false,
     ...(request.cwd === undefined ? {} : { cwd: request.cwd }),
     stdin: request.holdStdin === true ? "piped" : "null",
     stdout: "piped",

@@ -66,7 +66,10 @@ export interface MemorySample {
   readonly devices: readonly {
     /** Index within what the rank can see. */
     readonly device: number;
-    /** GPU: the driver's used bytes, sampled. CPU: VmData of the process, sampled. */
+    /**
+     * GPU: the driver's used bytes, sampled, or what the allocator held at most and what is beside it, where that is more.
+     * CPU: VmData of the process, sampled.
+     */
     readonly peakBytes: number;
     /** `torch.cuda.max_memory_allocated` */
     readonly peakAllocatedBytes: number | null;
