@@ -16,17 +16,22 @@ const STRATEGIES: { [U in TracedSpec["use"]]: Strategy<Extract<TracedSpec, { use
   "ds-zero": dsZero,
 };
 
+function strategyOf({ use }: TracedSpec): Strategy {
+  return STRATEGIES[use] as Strategy;
+}
+
 /** Sets a strategy up for a model on hardware. */
 export function placeStrategy(spec: TracedSpec, context: StrategyContext): Outcome<Placement> {
-  if (context.shards?.only && !(spec.use === "ds-inference" && spec.checkpoint === "presharded")) {
-    const path = [spec.use === "ds-inference" ? "checkpoint" : "use"];
+  const strategy = strategyOf(spec);
+  if (context.shards?.only && !strategy.readsShards?.(spec)) {
+    const path = ["checkpoint" in spec ? "checkpoint" : "use"];
     return { diagnostics: [weightsAreShards({ use: spec.use }, { path })] };
   }
   if (spec.attention === "sdpa" && context.family.eagerOnly) {
     const [modelType = ""] = context.family.modelTypes;
     return { diagnostics: [sdpaNotThere({ modelType }, { path: ["attention"] })] };
   }
-  const outcome = (STRATEGIES[spec.use] as Strategy).place(spec, context);
+  const outcome = strategy.place(spec, context);
   const obstacle = graphObstacle(spec, context, outcome.value);
   if (obstacle === undefined) return outcome;
   return {
@@ -43,10 +48,8 @@ export function graphObstacle(
   placement: Placement | undefined,
 ): string | undefined {
   if (spec.decode !== "graph") return undefined;
-  if (spec.use === "ds-zero") return "ZeRO gathers parameters from Python in every step";
-  if (spec.use === "ds-inference" && spec.kernelInject) {
-    return "injected kernels keep their own cache";
-  }
+  const own = strategyOf(spec).graphObstacle?.(spec, placement);
+  if (own !== undefined) return own;
   if (family.graphStep === undefined) return "the workers have no step for this model family";
   if (family.graphStep === "gated" && shape.activation !== "silu") {
     return `the step of the workers knows silu, not ${shape.activation}`;
@@ -54,8 +57,6 @@ export function graphObstacle(
   if (!inRange(stack.versions["transformers"] ?? "0", ">=4.56.0")) {
     return "it needs the cache of transformers 4.56 or newer";
   }
-  const isSpread = spec.use === "accelerate" && (placement?.devices.length ?? 1) > 1;
-  if (isSpread) return "the layers are spread over several devices";
   return placement?.bringsWeights ? "weights come from the host in every step" : undefined;
 }
 
@@ -65,6 +66,6 @@ export function launchStrategy(
   context: StrategyContext,
   placement: Placement,
 ): StrategyLaunch {
-  const launch = (STRATEGIES[spec.use] as Strategy).launch(spec, context, placement);
+  const launch = strategyOf(spec).launch(spec, context, placement);
   return { ...launch, env: { ...launch.env, ...allocatorEnv(spec, context) } };
 }

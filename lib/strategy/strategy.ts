@@ -130,6 +130,10 @@ export interface Strategy<S extends TracedSpec = TracedSpec> {
   place(spec: S, context: StrategyContext): Outcome<Placement>;
   /** Processes are started with this; see `Launch` for the placeholders. */
   launch(spec: S, context: StrategyContext, placement: Placement): StrategyLaunch;
+  /** Why its steps cannot be captured as a graph; absent where nothing of the strategy itself stands in the way. */
+  graphObstacle?(spec: S, placement: Placement | undefined): string | undefined;
+  /** Whether each rank reads files that were cut for it; absent where none can. */
+  readsShards?(spec: S): boolean;
 }
 
 export interface StrategyLaunch {

@@ -28,4 +28,8 @@ export const accelerate: Strategy<AccelerateSpec> = {
     return { value: placement, diagnostics };
   },
   launch: (_spec, context) => launchAccelerate(context),
+  graphObstacle(_spec, placement) {
+    const isSpread = (placement?.devices.length ?? 1) > 1;
+    return isSpread ? "the layers are spread over several devices" : undefined;
+  },
 };

@@ -36,4 +36,7 @@ export const dsInference: Strategy<DsInferenceSpec> = {
     return { value: placement, diagnostics };
   },
   launch: (_spec, context, placement) => launchDsInference(context, placement),
+  graphObstacle: ({ kernelInject }) =>
+    kernelInject ? "injected kernels keep their own cache" : undefined,
+  readsShards: ({ checkpoint }) => checkpoint === "presharded",
 };

@@ -55,4 +55,5 @@ export const dsZero: Strategy<DsZeroSpec> = {
     return { value: placement, diagnostics };
   },
   launch: launchZero,
+  graphObstacle: () => "ZeRO gathers parameters from Python in every step",
 };
