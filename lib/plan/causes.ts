@@ -16,6 +16,10 @@ export interface CauseFacts {
   readonly devices: number;
   /** Bytes of the KV cache of all layers and heads at its longest. */
   readonly wholeKvBytes: number;
+  /** Scores of eager attention over the prompt and their probabilities in float32, on one rank; 0 with other attention. */
+  readonly scoresBytes: number;
+  /** Whether the family could do without them. */
+  readonly hasSdpa: boolean;
   /** Whether offloaded weights are in pinned memory. */
   readonly pinned: boolean;
 }
@@ -38,7 +42,10 @@ export function deviceCause(
   const terms: [string, number][] = [
     [`weights${because(weightsReason(facts))}`, byCategory.weights],
     [`KV cache${because(kvReason(byCategory.kv, index, facts))}`, byCategory.kv],
-    ["activations", byCategory.activation],
+    [
+      `activations${because(scoresReason(byCategory.activation, phase, facts))}`,
+      byCategory.activation,
+    ],
     ["context and libraries", byCategory.context],
     [`workspace${because(workspaceReason(facts))}`, byCategory.workspace],
     [`${communicationName(facts)}`, byCategory.communication],
@@ -100,6 +107,13 @@ function kvReason(bytes: number, index: number, facts?: CauseFacts): string | un
 function times(copies: number): string {
   const rounded = Math.round(copies);
   return rounded === 2 ? "twice" : `${rounded} times`;
+}
+
+/** What scores make most of, they explain. */
+function scoresReason(bytes: number, phase: string, facts?: CauseFacts): string | undefined {
+  if (facts === undefined || phase === "decode" || 2 * facts.scoresBytes < bytes) return undefined;
+  const without = facts.hasSdpa ? ", which sdpa does without" : "";
+  return `mostly scores of eager attention${without}`;
 }
 
 function weightsReason(facts?: CauseFacts): string | undefined {

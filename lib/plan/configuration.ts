@@ -179,8 +179,12 @@ function causeFacts(
   { context, spec, behaviours }: Configuration,
   { worldSize, devices, pinsWeights }: Placement,
 ): CauseFacts {
-  const { shape, use, hardware } = context;
-  const perToken = 2 * shape.layers * shape.kvHeads * shape.headDim * computationBytes(spec.dtype);
+  const { shape, use, hardware, family } = context;
+  const elementBytes = computationBytes(spec.dtype);
+  const perToken = 2 * shape.layers * shape.kvHeads * shape.headDim * elementBytes;
+  const isEager = "attention" in spec && spec.attention === "eager" &&
+    !(spec.use === "ds-inference" && spec.kernelInject);
+  const heads = shape.heads / (spec.use === "ds-inference" ? worldSize : 1);
   return {
     use,
     deviceType: hardware.device.type,
@@ -189,6 +193,8 @@ function causeFacts(
     ranks: worldSize,
     devices: devices.length,
     wholeKvBytes: batchSize * (promptTokens + newTokens - 1) * perToken,
+    scoresBytes: isEager ? batchSize * heads * promptTokens ** 2 * (elementBytes + 4) : 0,
+    hasSdpa: family.eagerOnly !== true,
     pinned: pinsWeights,
   };
 }

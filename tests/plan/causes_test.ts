@@ -33,6 +33,8 @@ function facts(changes: Partial<CauseFacts> = {}): CauseFacts {
     ranks: 1,
     devices: 8,
     wholeKvBytes: 24 * GIB,
+    scoresBytes: 0,
+    hasSdpa: true,
     pinned: false,
     ...changes,
   };
@@ -47,6 +49,23 @@ Deno.test("a GPU that old libraries send the whole cache to says so, and how oft
   );
   assert.doesNotMatch(deviceCause(3, PEAK, LIMIT, facts({ behaviours })), /all 4 layers/);
   assert.doesNotMatch(deviceCause(0, PEAK, LIMIT, facts()), /all 4 layers/);
+});
+
+Deno.test("activations that are scores of eager attention say so, and what does without them", () => {
+  const peak = { ...PEAK, byCategory: { ...PEAK.byCategory, activation: 40 * GIB } };
+  const limit = { ...LIMIT, phase: "prefill" };
+  const told = (changes: Partial<CauseFacts>, at = limit) =>
+    /activations( \(.*?\))? 40/.exec(deviceCause(0, peak, at, facts(changes)))?.[1];
+  assert.equal(
+    told({ scoresBytes: 24 * GIB }),
+    " (mostly scores of eager attention, which sdpa does without)",
+  );
+  assert.equal(
+    told({ scoresBytes: 24 * GIB, hasSdpa: false }),
+    " (mostly scores of eager attention)",
+  );
+  assert.equal(told({ scoresBytes: 10 * GIB }), undefined);
+  assert.equal(told({ scoresBytes: 24 * GIB }, LIMIT), undefined);
 });
 
 Deno.test("every rank of ZeRO keeps a whole cache; what it gathers has its own name", () => {
