@@ -46,28 +46,44 @@ Deno.test("a graph's first generation reserves as measured, and its allocated by
   }
 });
 
-/** Each with two strategies, or one, and batches on both sides of a cap. */
+/** Batches on both sides of a cap: all strategies, captured and eager steps, both kinds of segments. */
 const AROUND_CAPS = [
+  "bloom-1b1",
+  "bloom-1b1-zero",
   "bloom-1b7",
+  "gpt2-large",
+  "gpt2-xl",
   "llama-3.2-3b",
   "mistral-7b",
   "opt-1.3b",
+  "opt-2.7b",
+  "opt-2.7b-eager",
+  "pythia-1.4b",
+  "pythia-1b4-native",
   "pythia-2.8b",
   "qwen2.5-1.5b",
+  "qwen2.5-3b",
+  "qwen3-1.7b",
 ];
 
-Deno.test("six models around the caps of an H100: every verdict, reserved within 0.3 %, first passes within 20 %", () => {
+const PAGE = 2 * 2 ** 20;
+
+Deno.test("around the caps of an H100 every verdict is right and reserved is told to one page", () => {
+  let exact = 0;
+  let values = 0;
   for (const name of AROUND_CAPS) {
     const { comparisons, accuracy } = validate(`measurements/h100-limits-${name}.json`);
     assert.deepEqual(accuracy.confusion.wrong, [], name);
-    assert.ok(accuracy.confusion.truePositives >= 3, name);
-    for (const { quantity, cellId, error, group } of comparisons) {
-      const cell = `${name}, ${cellId}: ${error}`;
-      if (quantity === "peakAllocatedBytes") assert.ok(Math.abs(error) < 5e-4, cell);
-      if (quantity === "peakReservedBytes") assert.ok(Math.abs(error) < 0.003, cell);
-      if (quantity === "prefillMs" && group === "plain") assert.ok(Math.abs(error) < 0.2, cell);
+    for (const { quantity, cellId, predicted, measured } of comparisons) {
+      const cell = `${name}, ${cellId}: ${predicted}, measured ${measured}`;
+      if (quantity === "peakAllocatedBytes") assert.ok(Math.abs(predicted - measured) <= 512, cell);
+      if (quantity !== "peakReservedBytes") continue;
+      assert.ok(Math.abs(predicted - measured) <= PAGE, cell);
+      values++;
+      if (predicted === measured) exact++;
     }
   }
+  assert.ok(exact > 0.9 * values, `${exact} of ${values}`);
 });
 
 Deno.test("steps on an H100 that memory or links bind are within 12 % at the median", () => {
