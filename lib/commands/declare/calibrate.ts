@@ -14,7 +14,10 @@ export function declareCalibrate(program: Command, action: Action): void {
       "plan, run and validate take either file with --calibration.",
     examples: [
       ["stowage calibrate --device --python python3", "Measure this host's GPUs"],
-      ["stowage calibrate runs/tiny-1 --output mine.json", "Fit this host's constants"],
+      [
+        "stowage calibrate runs/2026-07-20T09-30-00-tiny --output mine.json",
+        "Fit this host's constants",
+      ],
       ["stowage plan a.yaml --calibration mine.json", "Plan with them"],
     ],
   })

@@ -11,10 +11,16 @@ export function declareReport(program: Command, action: Action): void {
       "Given the log of a BLOOM inference script of 2022, or of any command that prints its stats block, it reads that: " +
       "milliseconds per token, load and pass seconds, and how many passes and ranks the tokens count.",
     examples: [
-      ["stowage report runs/tiny-1", "See the tables"],
-      ["stowage report runs/tiny-1 --format markdown", "Put them into a page or an issue"],
+      ["stowage report runs/2026-07-20T09-30-00-tiny", "See the tables"],
+      [
+        "stowage report runs/2026-07-20T09-30-00-tiny --format markdown",
+        "Put them into a page or an issue",
+      ],
       ["stowage report bloom-ds-inference_bs=8.txt", "Read the log of another script"],
-      ["stowage report runs/tiny-1 --format csv --output tiny.csv", "Open them in a spreadsheet"],
+      [
+        "stowage report runs/2026-07-20T09-30-00-tiny --format csv --output tiny.csv",
+        "Open them in a spreadsheet",
+      ],
     ],
   })
     .argument("<run>", "folder of a run, or a log")

@@ -11,8 +11,11 @@ export function declareResume(program: Command, action: Action): void {
       "a result are kept, the cell that was in flight runs again. The plan is the one that the run was started with; " +
       "after a change of the pipeline, run it again instead: it takes over every result that is still valid.",
     examples: [
-      ["stowage resume runs/tiny-1", "Run what is missing"],
-      ["stowage resume runs/tiny-1 --rerun failed", "Try again what crashed or timed out, too"],
+      ["stowage resume runs/2026-07-20T09-30-00-tiny", "Run what is missing"],
+      [
+        "stowage resume runs/2026-07-20T09-30-00-tiny --rerun failed",
+        "Try again what crashed or timed out, too",
+      ],
       ["stowage ls runs", "See which runs were interrupted"],
     ],
   }).argument("<run>", "folder of a run");

@@ -18,7 +18,10 @@ export function declareValidate(program: Command, action: Action): void {
       "intervals hold, and how often an out-of-memory was foreseen. Measurements are the folders of runs, files of " +
       "JSON lines, and pipelines of which figures were published.",
     examples: [
-      ["stowage validate runs/tiny-1", "See how right the predictions of a run were"],
+      [
+        "stowage validate runs/2026-07-20T09-30-00-tiny",
+        "See how right the predictions of a run were",
+      ],
       ["stowage validate pipelines/bloom.yaml", "Compare with the published tables"],
       [
         "stowage validate fixtures/measurements/*.jsonl --format markdown --output accuracy.md",
