@@ -14,7 +14,15 @@ export function causalMask(
   const { batch, query } = pass;
   const { attention, behaviours, deviceType } = torch.runtime;
   const keys = keyLength(pass, window);
-  const own = torch.tensor("attention_mask.bool", batch * keys);
+  // The loop's mask is as long as what was said; a window sees the end of it.
+  const seen = pass.staticLength ?? pass.past + query;
+  const own = torch.tensor("attention_mask.bool", batch * seen);
+  if (attention === "sdpa" && seen > keys) {
+    let range = torch.elementwise("window.arange", keys * 8, 0);
+    if (!behaviours.has("masks-by-vmap")) range = torch.rebind(range, "window.arange", keys * 8);
+    const visible = torch.elementwise("window.attention_mask", batch * keys, batch * keys);
+    torch.free(visible, range);
+  }
   if (attention === "sdpa" && !needsMask(pass, torch, window)) {
     // Whether all tokens count is asked by a sum, which a CPU makes of int64.
     if (deviceType === "cpu" && !behaviours.has("masks-by-vmap")) {
