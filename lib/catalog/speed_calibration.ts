@@ -18,7 +18,7 @@ export interface SpeedConstants {
   readonly copyEfficiency: number;
   /** Bytes that a device could move while a kernel computes where one element lies. */
   readonly placeBytes: number;
-  /** Part of it that matrix products with few rows reach, which read weights above all. */
+  /** Part of the bandwidth that matrix products with few rows reach, which read weights above all. */
   readonly weightReadEfficiency: number;
   /** Time of products with int8 matrices, as a multiple of what their bytes and FLOPs would take in float16. */
   readonly int8Factor: number;

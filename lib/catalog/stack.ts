@@ -25,7 +25,7 @@ export const STACK_PACKAGES: readonly string[] = [
 /** What people call a package whose name on PyPI is another. */
 const NICKNAMES: Readonly<Record<string, string>> = { pytorch: "torch" };
 
-/** A release of PyPI (PEP 440) with two or three numbers, and what may follow them. */
+/** A release of PyPI (PEP 440) with two to four numbers, and what may follow them. */
 const VERSION_REGEXP =
   /^\d{1,6}(\.\d{1,6}){1,3}((a|b|rc|\.?dev|\.?post)\d{1,8})*(\+[a-z0-9.]{1,40})?$/i;
 
