@@ -11,23 +11,21 @@ import type { PredictedOom } from "../plan/selection.ts";
 import { VERSION } from "../version.ts";
 import { WORKERS_DIRECTORY } from "../workers/directory.ts";
 import { CellCompactor } from "../plan/compact_cells.ts";
-import { decideCells, type Decision, type Rerun } from "./decide.ts";
+import type { Rerun } from "./decide.ts";
 import type { Limits } from "./conversation.ts";
-import { examine, type HostFacts, usableGpus, visibleGpus } from "./host.ts";
+import { examine, type HostFacts, usableGpus } from "./host.ts";
 import { HostLedger } from "./host_ledger.ts";
 import { JOURNAL_VERSION } from "./journal_records.ts";
 import { endLeftovers, findLeftovers } from "./leftovers.ts";
 import { findGroupPlace } from "./memory_group_place.ts";
+import { prepare, type Prepared } from "./prepare.ts";
 import type { Progress } from "./progress.ts";
 import type { Results, RunFacts } from "./results.ts";
-import { findEarlier } from "./resume.ts";
-import type { RunChoices } from "./run_choices.ts";
-import { findEnvironment, obstaclesOf, prepareCheckpoints } from "./run_setup.ts";
+import { findEnvironment, prepareCheckpoints } from "./run_setup.ts";
 import { RunStore } from "./run_store.ts";
 import { serveSessions } from "./schedule.ts";
 import type { Service } from "./serve.ts";
 import { serveLimits } from "./serve_limits.ts";
-import { limitGroups } from "./find_limits.ts";
 export type { Progress } from "./progress.ts";
 
 /** What a run may be told beside its plan. */
@@ -104,109 +102,73 @@ async function runPlan(
   options: RunOptions,
   around: Surroundings,
 ): Promise<Outcome<Results>> {
-  const tell = (progress: Progress) => options.onProgress?.(progress);
-  const setup = {
-    say: (text: string) => tell({ kind: "note", text }),
-    ...(options.signal === undefined ? {} : { signal: options.signal }),
-  };
-  const choices = choicesOf(plan, options);
-  const facts = await around.examine();
-  const gpus = visibleGpus(facts.gpus, Deno.env.get("CUDA_VISIBLE_DEVICES"));
-  const obstacles = obstaclesOf(plan, choices, gpus);
-  if (obstacles.length > 0) return { diagnostics: obstacles };
-
-  const earlier = findEarlier(plan, options);
-  const decisions = decideCells(plan, choices.predictedOom, facts, {
-    earlier,
-    ...(options.rerun === undefined ? {} : { rerun: options.rerun }),
-  });
-  const groups = options.findLimit ? limitGroups(plan) : [];
-  const toRun = options.findLimit
-    ? []
-    : decisions.filter(({ action }) => action === "run").map(({ cell }) => cell);
-  if (!options.findLimit) tell({ kind: "decided", decisions });
-
-  const environment = await around.findEnvironment(plan, choices, setup);
-  if (environment.value === undefined) return { diagnostics: environment.diagnostics };
-  const { python, extensionsDirectory } = environment.value;
-  const checkpoints = await around.prepareCheckpoints(
-    plan,
-    [...toRun, ...groups.flatMap(({ cells }) => cells)],
-    python,
-    setup,
-  );
-  if (checkpoints.value === undefined) return { diagnostics: checkpoints.diagnostics };
-
-  const chosen: Plan = { ...plan, cells: decisions.map(({ cell }) => cell) };
-  const store = openStore(chosen, options);
+  const prepared = await prepare(plan, options, around);
+  if (prepared.value === undefined) return { diagnostics: prepared.diagnostics };
+  const store = openStore(prepared.value.plan, options);
   try {
-    tell({ kind: "folder", folder: store.folder });
-    const cleared = await clearLeftovers();
-    begin(store, chosen, options.findLimit ? [] : decisions, {
-      facts,
-      python,
-      choices,
-      isResumed: options.resume !== undefined,
-    });
-    const runFacts: RunFacts = {
-      folder: store.folder,
-      startedAt: store.startedAt ?? new Date().toISOString(),
-      endedAt: null,
-      interrupted: false,
-      host: facts,
-      python,
-    };
-    const service: Service = {
-      plan: chosen,
-      cells: toRun,
-      cellIds: idsOf(toRun),
-      total: toRun.length + store.size,
-      checkpoints: checkpoints.value,
-      host: {
-        python,
-        workersDirectory: around.workersDirectory,
-        extensionsDirectory,
-        runFolder: store.folder,
-        gpus: usableGpus(plan.hardware, gpus),
-        cores: facts.cores,
-        memoryBytes: facts.memoryBytes,
-        ...(plan.budget.hostBytes === undefined ? {} : { groups: findGroupPlace() }),
-      },
-      store,
-      facts: runFacts,
-      ledger: new HostLedger(),
-      options: {
-        ...options,
-        ...(around.limits === undefined ? {} : { limits: around.limits }),
-      },
-    };
-    const warnings = await serveSessions(service);
-    const limits = options.findLimit ? await serveLimits(service, groups, earlier) : undefined;
-    const results = store.finish(chosen, service.cellIds, {
-      ...runFacts,
-      endedAt: new Date().toISOString(),
-      interrupted: options.signal?.aborted ?? false,
-      conditions: store.conditions,
-    }, limits === undefined ? {} : { limits });
-    const empty = toRun.length === 0 && store.size === 0 && limits === undefined
-      ? [nothingToRun({ predictedOom: choices.predictedOom })]
-      : [];
-    const diagnostics = [...empty, ...cleared, ...warnings, ...store.diagnostics];
-    return { value: results, diagnostics };
+    return await serveAll(store, prepared.value, options, around);
   } finally {
     store.close();
   }
 }
 
-function choicesOf(plan: Plan, options: RunOptions): RunChoices {
-  const python = options.python ?? plan.python;
-  return {
-    predictedOom: options.predictedOom ?? plan.budget.predictedOom,
-    anyVersions: options.anyVersions ?? false,
-    ...(options.findLimit ? { findLimit: true } : {}),
-    ...(python === undefined ? {} : { python }),
-    ...(options.torchIndex === undefined ? {} : { torchIndex: options.torchIndex }),
+/** Serves every session, or searches the limits, and writes the results. */
+async function serveAll(
+  store: RunStore,
+  prepared: Prepared,
+  options: RunOptions,
+  around: Surroundings,
+): Promise<Outcome<Results>> {
+  const { plan, choices, facts, toRun, earlier, groups, environment } = prepared;
+  options.onProgress?.({ kind: "folder", folder: store.folder });
+  const cleared = await clearLeftovers();
+  begin(store, prepared, options.resume !== undefined);
+  const runFacts: RunFacts = {
+    folder: store.folder,
+    startedAt: store.startedAt ?? new Date().toISOString(),
+    endedAt: null,
+    interrupted: false,
+    host: facts,
+    python: environment.python,
   };
+  const service: Service = {
+    plan,
+    cells: toRun,
+    cellIds: idsOf(toRun),
+    total: toRun.length + store.size,
+    checkpoints: prepared.checkpoints,
+    host: {
+      python: environment.python,
+      workersDirectory: around.workersDirectory,
+      extensionsDirectory: environment.extensionsDirectory,
+      runFolder: store.folder,
+      gpus: usableGpus(plan.hardware, prepared.gpus),
+      cores: facts.cores,
+      memoryBytes: facts.memoryBytes,
+      ...(plan.budget.hostBytes === undefined ? {} : { groups: findGroupPlace() }),
+    },
+    store,
+    facts: runFacts,
+    ledger: new HostLedger(),
+    options: {
+      ...options,
+      ...(around.limits === undefined ? {} : { limits: around.limits }),
+    },
+  };
+  const warnings = await serveSessions(service);
+  const limits = options.findLimit ? await serveLimits(service, groups, earlier) : undefined;
+  const ended = {
+    ...runFacts,
+    endedAt: new Date().toISOString(),
+    interrupted: options.signal?.aborted ?? false,
+    conditions: store.conditions,
+  };
+  const more = limits === undefined ? {} : { limits };
+  const results = store.finish(plan, service.cellIds, ended, more);
+  const isEmpty = toRun.length === 0 && store.size === 0 && limits === undefined;
+  const empty = isEmpty ? [nothingToRun({ predictedOom: choices.predictedOom })] : [];
+  const diagnostics = [...empty, ...cleared, ...warnings, ...store.diagnostics];
+  return { value: results, diagnostics };
 }
 
 function openStore(plan: Plan, { resume, outDir = "runs" }: RunOptions): RunStore {
@@ -222,14 +184,8 @@ function openStore(plan: Plan, { resume, outDir = "runs" }: RunOptions): RunStor
 /** The first lines of this engine in the journal: who it is, and what it takes over. */
 function begin(
   store: RunStore,
-  plan: Plan,
-  decisions: readonly Decision[],
-  { facts, python, choices, isResumed }: {
-    readonly isResumed: boolean;
-    readonly facts: HostFacts;
-    readonly python: string;
-    readonly choices: RunChoices;
-  },
+  { plan, decisions, facts, environment, choices }: Prepared,
+  isResumed: boolean,
 ): void {
   store.append({
     record: "run",
@@ -238,7 +194,7 @@ function begin(
     toolVersion: VERSION,
     pipeline: plan.pipeline,
     host: facts,
-    python,
+    python: environment.python,
     pid: Deno.pid,
     total: decisions.filter(({ action }) => action !== "skip").length,
     choices,
