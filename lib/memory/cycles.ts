@@ -147,10 +147,12 @@ class Layers {
     const first = Math.max(this.#steadyFrom, layer - MAX_CYCLE + 1);
     for (let before = layer - 1; before >= first; before--) {
       const other = before % MAX_CYCLE * handedOn.length;
-      const isSame = handedOn.every((_, i) =>
-        this.#isHeldByLasting(i) || standing[row + i] === standing[other + i]
-      );
-      if (!isSame) continue;
+      let i = 0;
+      while (
+        i < handedOn.length &&
+        (this.#isHeldByLasting(i) || standing[row + i] === standing[other + i])
+      ) i++;
+      if (i < handedOn.length) continue;
       this.#round = this.#roundOf(before, layer);
       return;
     }

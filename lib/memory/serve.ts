@@ -1,7 +1,7 @@
 /**
  * The loop in which replays spend their time: `playEvents` for what an allocator serves from its cached blocks, with all
  * that an allocation and a free do to them written out. It is the allocator's `take` and `cache` once more, on the same
- * columns, without a call for each part; `tests/memory/serve_test.ts` holds one against the other.
+ * columns, without a call for each part; `tests/memory/cycles_test.ts` holds one against the other.
  */
 import { ALLOCATE, FREE_OWN, KIND_BITS, KIND_MASK } from "../trace/recording.ts";
 import type { CachingAllocator } from "./allocator/allocator.ts";
@@ -29,18 +29,22 @@ export interface Record {
 
 const NO_GAPS: Gaps = { sums: new Int32Array(0), peaks: new Int32Array(0), from: 0 };
 
-/** Whether the loop knows all that an allocator would do: blocks that age, limits of splitting and lent blocks are left to it. */
-export function canServe({ garbageThreshold, maxSplitUnits, pending }: CachingAllocator): boolean {
-  return garbageThreshold === 0 && maxSplitUnits === MAX_UNITS && pending.lag === 0;
+/** Whether the loop knows all that an allocator would do: blocks that age and limits of splitting are left to it. */
+export function canServe({ garbageThreshold, maxSplitUnits }: CachingAllocator): boolean {
+  return garbageThreshold === 0 && maxSplitUnits === MAX_UNITS;
 }
 
 /** @returns Whether all requests of the events from `from` up to `to` were served. */
 export function playRange(playing: Playing, from: number, to: number): boolean {
   const places = placesUpTo(to - from);
-  for (let i = 0;; i++) {
+  // What a stream lends comes in bursts.
+  const burst = playing.allocator.pending.lag > 0 ? 4 : 1;
+  for (let i = 0;;) {
     i = serve(playing, from, places, i);
     if (i === places.length) return true;
-    if (!playEvents(playing, from + i, from + i + 1)) return false;
+    const end = Math.min(i + burst, places.length);
+    if (!playEvents(playing, from + i, from + end)) return false;
+    i = end;
   }
 }
 
@@ -75,6 +79,8 @@ export function serve(
   const { sums, peaks, from } = gaps ?? NO_GAPS;
   const hasGaps = gaps !== undefined;
   const lastColumn = columns.length - 1;
+  // Where blocks come back late, streams that lend are left to the allocator; the first one, with two pools, lends none.
+  const served = allocator.pending.lag > 0 ? Math.min(2, pools.length) : pools.length;
   let { unused, rows } = blocks;
   let allocated = allocator.allocatedUnits;
   let peak = allocator.peakAllocatedUnits;
@@ -99,8 +105,8 @@ export function serve(
         continue;
       }
       const itsPool = 2 * (streamOf[index] as number) + (wanted <= SMALL_UNITS ? 0 : 1);
-      const owner = pools[itsPool];
-      if (owner === undefined) break;
+      if (itsPool >= served) break;
+      const owner = pools[itsPool] as Pool;
       list = owner.free;
       const { first, steps } = list;
       // The best fit; one that can grow counts with what it could grow to, so that the next one may be better.
@@ -194,6 +200,7 @@ export function serve(
           earlier[2 * index + 1] as number
         ] as number;
       if (changed === NONE) continue;
+      if ((pool[changed] as number) >= served) break;
       if (state[changed] !== ALLOCATED) throw new Error(`Cannot free ${changed}: not allocated`);
       list = (pools[pool[changed] as number] as Pool).free;
       const { first, steps } = list;

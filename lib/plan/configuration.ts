@@ -63,7 +63,14 @@ export function configure(
     largestBatches: new Map(),
     behaviours: behavioursOf(context.stack),
   };
-  return placement === undefined ? base : { ...base, placement };
+  if (placement === undefined || settled === undefined) {
+    return placement === undefined ? base : { ...base, placement };
+  }
+  const { isScript } = context;
+  const key = JSON.stringify([{ ...settled.spec, name: "" }, isScript, placement.traceKey]);
+  const trace = resolved.traces.get(key) ?? placement.trace;
+  resolved.traces.set(key, trace);
+  return { ...base, placement: { ...placement, trace } };
 }
 
 /** What stops a stand-in stands below `predictAs` in the file. */

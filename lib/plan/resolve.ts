@@ -18,7 +18,7 @@ import type { Module } from "../model/module.ts";
 import { genericEstimate } from "../model/generic.ts";
 import { findFamily, supportedModelTypes } from "../model/registry.ts";
 import { formatBytes, formatNumber } from "../report/bytes.ts";
-import type { StrategyContext } from "../strategy/strategy.ts";
+import type { Placement, StrategyContext } from "../strategy/strategy.ts";
 import type { PlanContext } from "./context.ts";
 
 /** A pipeline whose names have become facts. */
@@ -32,6 +32,8 @@ export interface Resolved {
   readonly family: ModelFamily;
   readonly shape: ModelShape;
   readonly root: Module;
+  /** By strategy and `traceKey`: what was found out along a trace is true of all that write the same. */
+  readonly traces: Map<string, Placement["trace"]>;
 }
 
 /** Looks everything up; all that is wrong is told at once. */
@@ -57,6 +59,7 @@ export function resolve(pipeline: Pipeline, context: PlanContext): Outcome<Resol
     stack: stack.value,
     ...(calibration === undefined ? {} : { calibration }),
     frozenWeights: context.frozenWeights ?? false,
+    traces: new Map(),
     ...shaped.value,
   };
   return { value, diagnostics };

@@ -3,7 +3,7 @@
  * combinations again and again, and a placement keeps what was compiled and replayed for it.
  */
 import type { CellSpec, Pipeline, StrategySpec } from "../language/pipeline.ts";
-import type { Placement, Workload } from "../strategy/strategy.ts";
+import type { Workload } from "../strategy/strategy.ts";
 import { type Configuration, configure, predict, workloadMistakes } from "./configuration.ts";
 import type { PlanContext } from "./context.ts";
 import { excessOf } from "./largest_batch.ts";
@@ -27,8 +27,6 @@ export class Setups {
   readonly #resolved = new Map<string, Resolved | undefined>();
   readonly #configurations = new Map<string, Configuration | undefined>();
   readonly #fits = new Map<Configuration, Fit>();
-  /** By strategy and key of the trace. */
-  readonly #traces = new Map<string, Placement["trace"]>();
 
   constructor(context: PlanContext) {
     this.#context = { ...context, findLargestBatch: false };
@@ -41,8 +39,7 @@ export class Setups {
     if (!this.#configurations.has(key)) {
       if (!this.#resolved.has(place)) this.#resolved.set(place, this.#resolve(pipeline));
       const resolved = this.#resolved.get(place);
-      const found = resolved && this.#withKnownTrace(configure(strategy, pipeline, resolved));
-      this.#configurations.set(key, found);
+      this.#configurations.set(key, resolved && configure(strategy, pipeline, resolved));
     }
     return this.#configurations.get(key);
   }
@@ -52,17 +49,6 @@ export class Setups {
     return other === undefined
       ? resolve(pipeline, this.#context).value
       : withHardware(other, pipeline, this.#context);
-  }
-
-  /** Kinds of GPU that hold a strategy alike share what was found out of its trace. */
-  #withKnownTrace(configuration: Configuration): Configuration {
-    const { placement, traced, context } = configuration;
-    if (placement === undefined || traced === undefined) return configuration;
-    const { isScript = false } = context;
-    const key = JSON.stringify([traced, isScript, placement.traceKey]);
-    const trace = this.#traces.get(key) ?? placement.trace;
-    this.#traces.set(key, trace);
-    return { ...configuration, placement: { ...placement, trace } };
   }
 
   /** Undefined where the strategy is impossible there. */

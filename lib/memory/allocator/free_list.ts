@@ -62,8 +62,12 @@ export class FreeList {
   all(): number[] {
     const { nextFree } = this.#blocks;
     const found: number[] = [];
-    for (const first of this.first) {
-      for (let at = first; at !== NONE; at = nextFree[at] as number) found.push(at);
+    for (let powers = this.powers; powers !== 0; powers &= powers - 1) {
+      const power = lowestBit(powers);
+      for (let steps = this.steps[power] as number; steps !== 0; steps &= steps - 1) {
+        let at = this.first[power << STEP_BITS | lowestBit(steps)] as number;
+        for (; at !== NONE; at = nextFree[at] as number) found.push(at);
+      }
     }
     return found;
   }
