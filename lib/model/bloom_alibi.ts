@@ -6,8 +6,11 @@ import type { Placed, Torch } from "./torch.ts";
  * `build_alibi_tensor`: positions of the unmasked tokens, times a slope for each head, in float32 and then in the dtype
  * of the model. All heads are made, however many ranks share them. Python lets go of everything but the result at the
  * end.
+ *
+ * @param ranks Those that cut the heads: each copies its own before they are converted (`build_bloom_alibi_tensor` of
+ * deepspeed/module_inject/auto_tp_model_utils.py).
  */
-export function alibiOf(torch: Torch, heads: number, pass: ForwardPass): Placed {
+export function alibiOf(torch: Torch, heads: number, pass: ForwardPass, ranks = 1): Placed {
   // A static cache has the attention mask padded to its length.
   const tokens = pass.batch * keyLength(pass);
   const powerOfTwo = 2 ** Math.floor(Math.log2(heads));
@@ -36,8 +39,14 @@ export function alibiOf(torch: Torch, heads: number, pass: ForwardPass): Placed 
     float = masked;
   }
   const { elementBytes } = torch.runtime;
-  const bytes = elements * elementBytes;
-  const handle = elementBytes === 4 ? float : torch.elementwise("alibi", bytes, elements * 4);
+  const own = elements / ranks;
+  const bytes = own * elementBytes;
+  // The heads of one sequence lie beside each other.
+  const cut = ranks === 1 || pass.batch === 1
+    ? float
+    : torch.elementwise("alibi_float (own heads)", own * 4, own * 4);
+  const handle = elementBytes === 4 ? cut : torch.elementwise("alibi", bytes, own * 4);
+  if (handle !== cut && cut !== float) torch.free(cut);
   torch.free(...locals);
   if (handle !== float) torch.free(float);
   return { handle, device: torch.device, bytes };

@@ -67,10 +67,12 @@ function attention(
 
 /** BloomForCausalLM.forward. */
 export function forward(call: ForwardCall): Logits {
-  const { torch, shape, pass } = call;
+  const { torch, shape, pass, execution } = call;
   const { behaviours } = torch.runtime;
   const { embeds, first } = bloomEmbeds(call);
-  const alibi = alibiOf(torch, shape.heads, pass);
+  // Fused kernels take all heads, and pick theirs.
+  const ranks = execution.layer === undefined ? pass.tensorParallel : 1;
+  const alibi = alibiOf(torch, shape.heads, pass, ranks);
   const mask = behaviours.has("bloom-causal-mask-4d")
     ? causalMaskInPlace(torch, pass)
     : causalMask(torch, pass);

@@ -39,6 +39,8 @@ export function traceStart(
   if (ncclBytes > 0) {
     // Not of PyTorch's allocator, so they belong to the context as the libraries do.
     sink.allocate({ device, name: "NCCL buffers", category: "context", bytes: ncclBytes });
+    // The element that ranks sum when they wait for each other first (`ProcessGroupNCCL::barrier`): it stays.
+    sink.allocate({ device, name: "barrier", category: "workspace", bytes: 4 });
   }
   traceHostStart(use, facts, device, ncclBytes > 0, sink);
   return facts.cudaContextBytes + ncclBytes;
