@@ -66,7 +66,9 @@ const hardware = z.union(
       nodes: count(1, 100_000).default(1).describe("Number of nodes, all alike."),
       devices: devices.describe("Devices of a node.").exactOptional(),
       memory: quantity("size").exactOptional().describe("Host memory of a node."),
-      disk: quantity("rate").exactOptional().describe("Rate at which a node reads checkpoints."),
+      disk: quantity("rate").exactOptional().describe(
+        "Rate at which a node reads checkpoints. Default: 2GB/s.",
+      ),
     }),
   ],
   "the name of a node, devices or a mapping",

@@ -1,5 +1,6 @@
 /** The lines above every table: what was asked, on what, with which versions. */
-import type { Plan, PlanCell, PlanHardware } from "../plan/plan.ts";
+import type { Plan, PlanCell } from "../plan/plan.ts";
+import { DEFAULT_DISK_BYTES_PER_SECOND } from "../speed/rates.ts";
 import { formatBytes, formatCount, formatRate, plural } from "./bytes.ts";
 import { groupBy } from "./pivot.ts";
 
@@ -23,7 +24,7 @@ export function headerFacts(
 ): (readonly [string, string])[] {
   return [
     ["model", modelText(source, cells)],
-    ["hardware", hardwareText(source.hardware)],
+    ["hardware", hardwareText(source)],
     ["stack", stackText(source)],
     ["workload", workloadText(source, cells)],
     ...budgetFacts(source),
@@ -42,7 +43,7 @@ function modelText({ model }: HeaderSource, cells: readonly PlanCell[]): string 
     kind;
 }
 
-function hardwareText(hardware: PlanHardware): string {
+function hardwareText({ hardware, model }: HeaderSource): string {
   const { count, kind, capacityBytes } = hardware.devices;
   const capacity = capacityBytes === null ? "" : ` (${formatBytes(capacityBytes)} each)`;
   const parts = [`${plural(hardware.nodes, "node")} of ${count}x ${kind}${capacity}`];
@@ -51,6 +52,9 @@ function hardwareText(hardware: PlanHardware): string {
   }
   if (hardware.diskBytesPerSecond !== undefined) {
     parts.push(`disk ${formatRate(hardware.diskBytesPerSecond)}`);
+  } else if (kind !== "cpu" && model.weights !== "on-device") {
+    // What a pipeline leaves out decides how long its loads are told to take.
+    parts.push(`disk ${formatRate(DEFAULT_DISK_BYTES_PER_SECOND)} assumed`);
   }
   const name = hardware.name === undefined ? "" : `${hardware.name}, `;
   return name + parts.join(", ");
