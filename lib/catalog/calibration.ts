@@ -35,11 +35,9 @@ export interface MemoryCalibration {
   readonly hostPinnedContextBytes: number;
   /** What each further context of the same process takes. */
   readonly hostFurtherContextBytes: number;
-  /** What that grows by when the kernels of a generation are loaded. */
-  readonly hostKernelsBytes: number;
-  /** What more the kernels of rotary positions and gates take, */
-  readonly hostRotaryKernelsBytes: number;
-  /** those of fused attention, */
+  /** What that grows by when the kernels of a generation are loaded, by the first model type of the family. */
+  readonly hostKernelsBytes: Readonly<Record<string, number>>;
+  /** What more the kernels of fused attention take, */
   readonly hostFusedAttentionBytes: number;
   /** and Triton, which the captured step is made of. */
   readonly hostGraphBytes: number;
@@ -93,8 +91,7 @@ export function memoryCalibration(stack: Stack): MemoryCalibration {
     hostCommunicatorBytes: memory.hostCommunicatorBytes.value,
     hostPinnedContextBytes: memory.hostPinnedContextBytes.value,
     hostFurtherContextBytes: memory.hostFurtherContextBytes.value,
-    hostKernelsBytes: memory.hostKernelsBytes.value,
-    hostRotaryKernelsBytes: memory.hostRotaryKernelsBytes.value,
+    hostKernelsBytes: memory.hostKernelsBytes.values,
     hostFusedAttentionBytes: memory.hostFusedAttentionBytes.value,
     hostGraphBytes: memory.hostGraphBytes.value,
     cpuBaseBytes: memory.cpuBaseBytes.values,

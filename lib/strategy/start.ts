@@ -93,8 +93,8 @@ export function traceFirstGeneration(
   for (const device of devices) {
     keep(device, "kernels", facts.kernelModulesBytes + (isFused ? facts.fusedAttentionBytes : 0));
   }
-  const kernels = facts.hostKernelsBytes +
-    (context.family.isRotary === true ? facts.hostRotaryKernelsBytes : 0) +
+  const [modelType = ""] = context.family.modelTypes;
+  const kernels = (facts.hostKernelsBytes[modelType] ?? 0) +
     (isFused ? facts.hostFusedAttentionBytes : 0);
   keep(HOST, "kernels and handles", kernels);
   if (decode !== "graph") return;

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { memoryCalibration } from "../../lib/catalog/calibration.ts";
 import type { TracedSpec } from "../../lib/language/pipeline.ts";
+import { findFamily, supportedModelTypes } from "../../lib/model/registry.ts";
 import { symmetricDevices, traceFirstGeneration, traceStart } from "../../lib/strategy/start.ts";
 import { HOST } from "../../lib/trace/trace.ts";
 import { Recorder } from "../trace/recorder.ts";
@@ -81,4 +83,11 @@ Deno.test("ranks fill the nodes one after the other and are alike", () => {
     { index: 0, node: 1, traced: 0 },
     { index: 1, node: 1, traced: 0 },
   ]);
+});
+
+Deno.test("the host knows the kernels of every family, and those of powers are more than those of a maximum", () => {
+  const kernels = memoryCalibration(strategyContext().stack).hostKernelsBytes;
+  const families = new Set(supportedModelTypes().map((type) => findFamily(type)?.modelTypes[0]));
+  assert.deepEqual(Object.keys(kernels).sort(), [...families].sort());
+  assert.ok((kernels["bloom"] ?? 0) > (kernels["opt"] ?? 0));
 });
