@@ -1,8 +1,9 @@
 /** What the forward passes of BLOOM have in common, whatever the version: all but attention, its cache and its masks. */
+import { activate } from "./activation.ts";
 import { finalNorm } from "./blocks.ts";
 import { type ForwardCall, hiddenBytes, keyLength, rowsOf } from "./family.ts";
 import { embed, layerNorm, passing, project, sumOverRanks } from "./layers.ts";
-import type { Placed, Torch } from "./torch.ts";
+import type { Placed } from "./torch.ts";
 
 /** Full name of the module of one layer. */
 export function blockName(layer: number): string {
@@ -91,22 +92,6 @@ export function bloomFinalNorm(call: ForwardCall, hidden: Placed): Placed {
   return finalNorm(call, "transformer.ln_f", hidden, layerNorm);
 }
 
-/** x * 0.5 * (1 + tanh(0.79788456 * x * (1 + 0.044715 * x * x))): every factor is a tensor of its own. */
-function bloomGelu(torch: Torch, bytes: number): number {
-  const half = torch.elementwise("gelu.half", bytes, bytes);
-  const scaled = torch.elementwise("gelu.scaled", bytes, bytes);
-  const cubic = torch.elementwise("gelu.cubic", bytes, bytes);
-  const square = torch.rebind(cubic, "gelu.square", bytes, 2 * bytes);
-  const plusOne = torch.rebind(square, "gelu.plus_one", bytes);
-  const inner = torch.elementwise("gelu.inner", bytes, 2 * bytes);
-  torch.free(scaled, plusOne);
-  const tanh = torch.rebind(inner, "gelu.tanh", bytes);
-  const onePlus = torch.rebind(tanh, "gelu.one_plus", bytes);
-  const output = torch.elementwise("gelu", bytes, 2 * bytes);
-  torch.free(half, onePlus);
-  return output;
-}
-
 /** BloomMLP.forward with its residual. */
 function bloomMlp(call: ForwardCall, name: string): number {
   const { torch, shape, pass, execution } = call;
@@ -116,8 +101,8 @@ function bloomMlp(call: ForwardCall, name: string): number {
   const wide = { rows, inputs: shape.hiddenSize, outputs: local };
   const up = project(call, `${name}.dense_h_to_4h`, wide, true);
   passing(call, `${name}.gelu_impl`);
-  const activated = bloomGelu(torch, localBytes);
-  torch.free(up);
+  // BloomGelu has the formula of gelu_fast.
+  const activated = activate(torch, "gelu_fast", { input: up, name: "gelu", bytes: localBytes });
   execution.enter(`${name}.dense_4h_to_h`, localBytes);
   const down = torch.linear("dense_4h_to_h", { rows, inputs: local, outputs: shape.hiddenSize });
   sumOverRanks(call);
