@@ -118,8 +118,7 @@ export class GraphStep {
       product("up", hidden, isGated ? 2 * wide : wide, wide);
       product("down", wide, hidden);
       this.#execution.allReduce(torch.device, batch * hidden * elementBytes);
-      // A single row adds bias, activation and residual within its products.
-      if (batch > 1) {
+      if (!this.#isOneRow()) {
         rows("residual", 3 * hidden);
         rows("activation", (isGated ? 3 : 2) * wide);
         rows("residual", 3 * hidden);
@@ -131,12 +130,20 @@ export class GraphStep {
     for (const name of ["end_tokens", "token", "new_ids", "position", "written"]) rows(name, 1);
   }
 
+  /**
+   * Whether products are the kernels of a single row, which add bias, activation and residual: layers that DeepSpeed has cut
+   * are called as they are (`linear` of operations.py).
+   */
+  #isOneRow(): boolean {
+    return this.#generation.batch === 1 && this.#execution.biasApart !== "all";
+  }
+
   /** Single rows go through kernels that need none; only a bias within a product makes it one of cuBLASLt. */
   #workspaces(): number[] {
     const torch = this.#torch;
     const { cublasWorkspaceBytes } = torch.runtime;
     if (cublasWorkspaceBytes === 0) return [];
-    const isMany = this.#generation.batch > 1;
+    const isMany = !this.#isOneRow();
     const keep = (name: string, bytes: number) => torch.tensor(name, bytes, "workspace");
     const kept: number[] = [];
     if (isMany || !this.#attends()) {
@@ -155,7 +162,7 @@ export class GraphStep {
     const torch = this.#torch;
     const row = (name: string) => this.#row(name, this.#wide());
     // One row: one kernel.
-    if (this.#generation.batch === 1) return row("wide");
+    if (this.#isOneRow()) return row("wide");
     const first = row("wide");
     const activated = row("activated");
     torch.free(first);

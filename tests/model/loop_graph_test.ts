@@ -6,7 +6,7 @@ import type { Execution } from "../../lib/model/family.ts";
 import { plainExecution } from "../../lib/strategy/execution.ts";
 import { CAPTURE_STREAM, GRAPH_POOL } from "../../lib/trace/trace.ts";
 import { Recorder } from "../trace/recorder.ts";
-import { testRuntime, TINY } from "./shapes.ts";
+import { bloomShape, testRuntime, TINY } from "./shapes.ts";
 
 const GENERATION: Generation = {
   batch: 2,
@@ -106,12 +106,23 @@ Deno.test("a step has made its slopes, or its table of positions, before there i
   assert.deepEqual(tables.slice(0, 2).map((tensor) => tensor.bytes), [bytes, bytes]);
 });
 
-Deno.test("only a product that adds a bias takes the workspace of cuBLASLt", () => {
-  const workspaces = (execution: Execution) =>
-    during(record({ runtime: ON_GPU }, execution), "capture 0").flatMap((event) =>
+Deno.test("products of single rows take no workspace, nor of those apart from their bias that of cuBLASLt", () => {
+  // Heads that have a kernel for attention.
+  const shape = bloomShape({ vocab_size: 100, hidden_size: 64, n_layer: 1, n_head: 2 });
+  const workspaces = (execution: Execution, batch: number) => {
+    const recorder = new Recorder();
+    const generation = { ...GENERATION, runtime: ON_GPU, batch };
+    traceGenerate(bloom, shape, generation, execution, recorder);
+    return during(recorder, "capture 0").flatMap((event) =>
       event.kind === "allocate" && event.tensor.category === "workspace" ? [event.tensor.bytes] : []
     );
-  assert.deepEqual(workspaces({ ...plainExecution(0), biasApart: "all" }), [2 ** 25]);
+  };
+  assert.deepEqual(workspaces(plainExecution(0), 2), [2 ** 25, 2 ** 20]);
+  assert.deepEqual(workspaces(plainExecution(0), 1), []);
+  // Layers that DeepSpeed has cut are called as they are.
+  const cut: Execution = { ...plainExecution(0), biasApart: "all" };
+  assert.deepEqual(workspaces(cut, 2), [2 ** 25]);
+  assert.deepEqual(workspaces(cut, 1), [2 ** 25]);
 });
 
 Deno.test("the first generation makes a step's tensors before the graph has them", () => {
