@@ -65,6 +65,7 @@ async function explainFile({ subject, cell: id, terminal }: ExplainSettings): Pr
   const concerns = {
     versions: plan?.stack.versions ?? {},
     modelType: String(plan?.model.config["model_type"]),
+    parameters: plan?.model.weights === "on-device" ? 0 : plan?.model.parameters ?? 0,
   };
   terminal.write(await explanation(input, cell, planned, concerns));
   return EXIT.done;
@@ -84,9 +85,10 @@ async function explanation(
   { parsed, path }: PipelineInput,
   cell: CellSpec,
   planned: PlanCell,
-  { versions, modelType }: {
+  { versions, modelType, parameters }: {
     readonly versions: Readonly<Record<string, string>>;
     readonly modelType: string;
+    readonly parameters: number;
   },
 ): Promise<string> {
   const { planContext } = await import("./make_plan.ts");
@@ -111,7 +113,10 @@ async function explanation(
     ? undefined
     : await withOtherAllocator(cell, planned, parsed.pipeline, planContext(path));
   return renderText([
-    ...cellDocument(planned, groups, peaks, other),
+    ...cellDocument(planned, groups, peaks, {
+      ...(other === undefined ? {} : { other }),
+      ...(holding.has("safetensors-mapped") ? { parameters } : {}),
+    }),
     ...behaviourBlocks(concerned),
   ]);
 }

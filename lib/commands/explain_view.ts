@@ -7,6 +7,7 @@ import { formatBytes, formatMs, formatSeconds, plural } from "../report/bytes.ts
 import type { Block } from "../report/document.ts";
 import { columnsOf } from "../report/table.ts";
 import { ranges, waterfallBlocks } from "../report/waterfall_view.ts";
+import { DTYPE_BYTES } from "../strategy/strategy.ts";
 import type { Category, Phase } from "../trace/trace.ts";
 import type { DeviceGroup, PhasePeak } from "./phase_peaks.ts";
 
@@ -42,7 +43,11 @@ export function cellDocument(
   cell: PlanCell,
   groups: readonly DeviceGroup[],
   peaks: readonly PeakTensors[],
-  other?: OtherAllocator,
+  { other, parameters }: {
+    readonly other?: OtherAllocator;
+    /** Parameters of the model where its files are mapped; absent where what is left to the host is memory of a process. */
+    readonly parameters?: number;
+  } = {},
 ): Block[] {
   const capacityOf = (index: number | undefined) =>
     cell.prediction.devices.find((device) => device.index === index)?.capacityBytes ?? null;
@@ -52,7 +57,10 @@ export function cellDocument(
     ...causeBlocks(cell.prediction),
     ...groups.flatMap((group) => deviceBlocks(group, cell.prediction)),
     ...peaks.flatMap((peak) => waterfallBlocks(peak, capacityOf(peak.indexes[0]))),
-    ...hostBlocks(cell.prediction),
+    ...hostBlocks(
+      cell.prediction,
+      parameters === undefined ? 0 : mappedBytes(cell, groups, parameters),
+    ),
   ];
 }
 
@@ -222,7 +230,24 @@ function deviceNames(indexes: readonly number[]): string {
   return `Devices ${listWords(ranges(indexes))}, each`;
 }
 
-function hostBlocks({ hosts }: Prediction): Block[] {
+/** Weights that a device map leaves to the host, where they stay in their files and are read anew in every step. */
+function mappedBytes(
+  { strategy }: PlanCell,
+  groups: readonly DeviceGroup[],
+  parameters: number,
+): number {
+  if (strategy.use !== "accelerate" || strategy.dtype === "int8" || groups.length === 0) return 0;
+  const onDevices = groups.reduce((sum, { indexes, phases }) => {
+    const loaded = phases.find(({ phase }) => phase === "load")?.byCategory.weights ?? 0;
+    return sum + indexes.length * loaded;
+  }, 0);
+  return parameters * DTYPE_BYTES[strategy.dtype] - onDevices;
+}
+
+/** Weights below this are rounding. */
+const LEAST_MAPPED_BYTES = 2 ** 20;
+
+function hostBlocks({ hosts }: Prediction, mapped: number): Block[] {
   const [host] = hosts;
   if (host === undefined) return [];
   const capacity = host.capacityBytes === null ? "not known" : formatBytes(host.capacityBytes);
@@ -234,6 +259,12 @@ function hostBlocks({ hosts }: Prediction): Block[] {
         ["peak", intervalText(host.peakBytes, formatBytes)],
         ["each rank", formatBytes(host.perRankBytes)],
         ["pinned", formatBytes(host.pinnedBytes)],
+        ...(mapped < LEAST_MAPPED_BYTES ? [] : [[
+          "weights left to it",
+          `${
+            formatBytes(mapped)
+          } in mapped files, not in the peak: page cache, or reads of the disk in every step`,
+        ]] as const),
         ["capacity", capacity],
       ],
     },
