@@ -33,7 +33,8 @@ export async function planCommand(settings: PlanSettings): Promise<number> {
   talkDiagnostics(told, { terminal, source: sourceOf(input) });
   if (plan === undefined) return EXIT.usage;
   if (out !== undefined) writeFile(out, renderJson(plan), { terminal });
-  putOut(renderPlan(plan, format), settings);
+  const width = settings.output === undefined ? terminal.width : undefined;
+  putOut(renderPlan(plan, format, width), settings);
   const oom = plan.cells.some(({ prediction }) => prediction.verdict === "oom");
   return oom && settings.detailedExitcode ? EXIT.predictedOom : EXIT.done;
 }

@@ -65,6 +65,10 @@ function isForPeople({ format, output, json }: RunSettings): boolean {
   return !json && output === undefined && (format === "table" || format === "markdown");
 }
 
+function widthFor(settings: RunSettings): number | undefined {
+  return isForPeople(settings) ? settings.terminal.width : undefined;
+}
+
 function show(text: string, settings: RunSettings): void {
   if (isForPeople(settings)) settings.terminal.write(text);
   else settings.terminal.talk(text);
@@ -78,7 +82,7 @@ async function preparePlan(settings: RunSettings): Promise<Plan | undefined> {
     if (!settings.allowCommands) refuseCommands(plan);
     talkDiagnostics(diagnostics, { terminal });
     const format = shownFormat(settings);
-    if (format !== null) show(renderPlan(plan, format), settings);
+    if (format !== null) show(renderPlan(plan, format, widthFor(settings)), settings);
     return plan;
   }
   const input = readPipeline(file, MANY_CELLS);
@@ -120,5 +124,5 @@ async function planHere(
   if (plan === undefined || format === null) {
     return { diagnostics, ...(plan === undefined ? {} : { plan }) };
   }
-  return { plan, diagnostics, text: renderPlan(plan, format) };
+  return { plan, diagnostics, text: renderPlan(plan, format, widthFor(settings)) };
 }

@@ -26,6 +26,8 @@ export interface Terminal {
   readonly isLive: boolean;
   /** Width to wrap help at. */
   readonly columns: number;
+  /** Width of the terminal that data goes to; absent where it goes to a file or a pipe. */
+  readonly width?: number;
 }
 
 const encoder = new TextEncoder();
@@ -53,6 +55,7 @@ export function realTerminal(settings: TerminalSettings): Terminal {
     isLive: !settings.quiet && Deno.stderr.isTerminal() && environment("TERM") !== "dumb" &&
       !environment("CI"),
     columns: columns(),
+    ...(Deno.stdout.isTerminal() ? { width: columns() } : {}),
   };
 }
 

@@ -22,9 +22,13 @@ export interface ListItem {
   readonly details?: readonly string[];
 }
 
-/** The blocks for a terminal, with a blank line between them and a newline at the end. */
-export function renderText(blocks: Iterable<Block>): string {
-  return [...textParts(blocks)].join("");
+/**
+ * The blocks for a terminal, with a blank line between them and a newline at the end.
+ *
+ * @param width Columns of the terminal, where it is one.
+ */
+export function renderText(blocks: Iterable<Block>, width?: number): string {
+  return [...partsOf(blocks, (block) => textOf(block, width))].join("");
 }
 
 /** The blocks as Markdown, with a newline at the end. */
@@ -34,7 +38,7 @@ export function renderMarkdown(blocks: Iterable<Block>): string {
 
 /** What `renderText` joins, made one by one: the tables of ten thousand cells are not needed at the same time. */
 export function textParts(blocks: Iterable<Block>): Generator<string> {
-  return partsOf(blocks, textOf);
+  return partsOf(blocks, (block) => textOf(block));
 }
 
 /** What `renderMarkdown` joins. */
@@ -57,7 +61,7 @@ function* partsOf(
   if (isFirst) yield "\n";
 }
 
-function textOf(block: Block): string {
+function textOf(block: Block, width?: number): string {
   switch (block.kind) {
     case "title":
     case "heading":
@@ -73,7 +77,7 @@ function textOf(block: Block): string {
       ).join("\n");
     }
     case "table":
-      return renderTextTable(block.table);
+      return renderTextTable(block.table, width);
     case "list":
       return block.items.flatMap(({ text, details = [] }) => [
         `  ${escapeUnsafe(text)}`,

@@ -12,8 +12,8 @@ const CELL_COLUMNS: readonly Column[] = [
   { header: "cell", align: "left" },
   { header: "verdict", align: "left" },
   { header: "peak/cap GiB", align: "right" },
-  { header: "limit", align: "left" },
-  { header: "host GiB", align: "right" },
+  { header: "limit", align: "left", isSpare: true },
+  { header: "host GiB", align: "right", isSpare: true },
   { header: "load s", align: "right" },
   { header: "ms/token", align: "right" },
 ];

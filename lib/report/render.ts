@@ -12,11 +12,15 @@ export const OUTPUT_FORMATS = ["table", "markdown", "json", "jsonl", "csv"] as c
 /** How output is written. */
 export type OutputFormat = typeof OUTPUT_FORMATS[number];
 
-/** A plan; `jsonl` and `csv` have one line per cell. Ends with a newline. */
-export function renderPlan(plan: Plan, format: OutputFormat): string {
+/**
+ * A plan; `jsonl` and `csv` have one line per cell. Ends with a newline.
+ *
+ * @param width Columns of the terminal that a table is for; wider ones go without what can be spared.
+ */
+export function renderPlan(plan: Plan, format: OutputFormat, width?: number): string {
   switch (format) {
     case "table":
-      return renderText(planDocument(plan));
+      return renderText(planDocument(plan), width);
     case "markdown":
       return renderMarkdown(planDocument(plan));
     case "csv":

@@ -5,6 +5,8 @@ import { escapeUnsafe } from "../diagnostics/quote.ts";
 export interface Column {
   readonly header: string;
   readonly align: "left" | "right";
+  /** Whether a terminal that is too narrow for the table goes without it. @default false */
+  readonly isSpare?: boolean;
 }
 
 /** Cells are plain text; whatever they contain stays one line and one cell. */
@@ -18,8 +20,12 @@ export function columnsOf(headers: readonly string[], left = 1): Column[] {
   return headers.map((header, index) => ({ header, align: index < left ? "left" : "right" }));
 }
 
-/** Aligned columns, two spaces apart, a rule below the header, nothing at the ends of lines. */
-export function renderTextTable(table: Table): string {
+/**
+ * Aligned columns, two spaces apart, a rule below the header, nothing at the ends of lines.
+ *
+ * @param most Columns of the terminal; a table that is wider goes without its spare columns, from the left.
+ */
+export function renderTextTable(table: Table, most = Infinity): string {
   const headers = table.columns.map((column) => escapeUnsafe(column.header));
   const rows = table.rows.map((row) => row.map(escapeUnsafe));
   const widths = headers.map((header, index) =>
@@ -28,12 +34,17 @@ export function renderTextTable(table: Table): string {
       displayWidth(header),
     )
   );
+  let shown = [...widths.keys()];
+  const isTooWide = () => shown.reduce((sum, index) => sum + 2 + (widths[index] ?? 0), -2) > most;
+  for (const [index, { isSpare }] of table.columns.entries()) {
+    if (isSpare && isTooWide()) shown = shown.filter((each) => each !== index);
+  }
   function line(cells: readonly string[]): string {
-    return widths.map((width, index) =>
-      pad(cells[index] ?? "", width, table.columns[index]?.align ?? "left")
+    return shown.map((index) =>
+      pad(cells[index] ?? "", widths[index] ?? 0, table.columns[index]?.align ?? "left")
     ).join("  ").trimEnd();
   }
-  const rule = widths.map((width) => "-".repeat(width)).join("  ");
+  const rule = shown.map((index) => "-".repeat(widths[index] ?? 0)).join("  ");
   return [line(headers), rule, ...rows.map(line)].join("\n");
 }
 

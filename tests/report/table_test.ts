@@ -78,3 +78,19 @@ Deno.test("names with underscores and entities read as they are in Markdown", ()
   assert.equal(escapeMarkdown("ds_zero"), "ds_zero");
   assert.equal(escapeMarkdown("_emphasis_ a&lt;b"), "\\_emphasis\\_ a\\&lt;b");
 });
+
+Deno.test("a terminal that is too narrow goes without spare columns, one after the other", () => {
+  const columns = [
+    { header: "cell", align: "left" },
+    { header: "limit", align: "left", isSpare: true },
+    { header: "host", align: "right", isSpare: true },
+    { header: "ms", align: "right" },
+  ] as const;
+  const table = { columns, rows: [["a", "device:0", "1.2", "3"]] };
+  const headers = (width?: number) => renderTextTable(table, width).split("\n")[0];
+  assert.equal(headers(), "cell  limit     host  ms");
+  assert.equal(headers(24), headers());
+  assert.equal(headers(23), "cell  host  ms");
+  assert.equal(headers(13), "cell  ms");
+  assert.equal(headers(2), "cell  ms");
+});
