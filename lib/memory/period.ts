@@ -26,6 +26,10 @@ const MIN_COUNT = 6;
 /** Distances that are tried: occurrences of one event that a repetition may have. */
 const MAX_TRIES = 40;
 
+/** As many as there are kinds of events, and more than a trace has passes. */
+const KINDS = KIND_MASK + 1;
+const AGES = 2 ** 20;
+
 /** Streams that a shortcut tells apart; a pass with more is replayed plainly. */
 export const MAX_STREAMS = 8;
 
@@ -51,21 +55,29 @@ export function findPeriod(pass: DevicePass): Period | undefined {
 
 /** A number for each event, the same for events that do the same at the same distance. */
 function tokensOf({ events, sizeOf, streamOf, earlier }: DevicePass): Int32Array {
-  const known = new Map<string, number>();
+  const known = new Map<number, number>();
+  const tokens = new Int32Array(events.length);
   let allocated = 0;
-  return Int32Array.from(events, (event) => {
+  for (let i = 0; i < events.length; i++) {
+    const event = events[i] as number;
     const kind = event & KIND_MASK;
     const index = event >> KIND_BITS;
-    let key: string;
+    // What tells events of a kind apart, as one number.
+    let told: number;
     if (kind === ALLOCATE) {
-      key = `a ${sizeOf[index]} ${streamOf[index]}`;
+      told = (sizeOf[index] as number) * MAX_STREAMS + (streamOf[index] as number);
       allocated++;
-    } else if (kind === FREE_OWN) key = `o ${allocated - index}`;
-    else key = `e ${earlier[2 * index]} ${allocated - (earlier[2 * index + 1] as number)}`;
+    } else if (kind === FREE_OWN) told = allocated - index;
+    else {
+      const distance = allocated - (earlier[2 * index + 1] as number);
+      told = distance * AGES + (earlier[2 * index] as number);
+    }
+    const key = told * KINDS + kind;
     let token = known.get(key);
     if (token === undefined) known.set(key, token = known.size);
-    return token;
-  });
+    tokens[i] = token;
+  }
+  return tokens;
 }
 
 function describe(

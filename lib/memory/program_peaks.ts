@@ -206,8 +206,7 @@ function named(sums: Float64Array): Record<Category, number> {
 function eventsOf(program: Program, index: number): Map<number, Events> {
   const passes = allPasses(program);
   const pass = passes[index] as ProgramPass;
-  const codes = new Map<number, number[]>();
-  const told = new Map<number, Tensor[]>();
+  const found = new Map<number, { codes: number[]; categories: number[]; outside: number[] }>();
   for (const event of pass.events) {
     const kind = event & KIND_MASK;
     if (kind === RUN) continue;
@@ -221,20 +220,15 @@ function eventsOf(program: Program, index: number): Map<number, Events> {
     const tensor = from.tensors[place] as Tensor;
     const size = from.sizeOf[place] as number;
     const { device } = tensor;
-    let its = codes.get(device);
-    if (its === undefined) {
-      codes.set(device, its = []);
-      told.set(device, []);
-    }
-    its.push(size << ROW_SHIFT | age << 1 | (kind === ALLOCATE ? 0 : 1));
-    told.get(device)?.push(tensor);
+    let its = found.get(device);
+    if (its === undefined) found.set(device, its = { codes: [], categories: [], outside: [] });
+    its.codes.push(size << ROW_SHIFT | age << 1 | (kind === ALLOCATE ? 0 : 1));
+    its.categories.push(CATEGORIES.indexOf(tensor.category));
+    its.outside.push(isOutside(tensor) ? 1 : 0);
   }
-  return new Map([...codes].map(([device, its]) => {
-    const tensors = told.get(device) ?? [];
-    return [device, {
-      codes: new Int32Array(its),
-      categories: Uint8Array.from(tensors, ({ category }) => CATEGORIES.indexOf(category)),
-      outside: Uint8Array.from(tensors, (tensor) => isOutside(tensor) ? 1 : 0),
-    }];
-  }));
+  return new Map([...found].map(([device, { codes, categories, outside }]) => [device, {
+    codes: new Int32Array(codes),
+    categories: new Uint8Array(categories),
+    outside: new Uint8Array(outside),
+  }]));
 }
