@@ -1,8 +1,12 @@
 /** `validate RUN|FILE...`: plans cells that were measured, and says how far the predictions are off. */
 import { findDevice } from "../catalog/devices.ts";
 import { fittedTo } from "../catalog/fitted.ts";
-import { compareCell, compareVerdict, type Comparison } from "../accuracy/compare.ts";
-import type { VerdictComparison } from "../accuracy/compare.ts";
+import {
+  compareCell,
+  compareVerdict,
+  type Comparison,
+  type VerdictComparison,
+} from "../accuracy/compare.ts";
 import type { MeasuredSet } from "../accuracy/measured.ts";
 import { type Accuracy, summarize } from "../accuracy/summary.ts";
 import type { Pipeline } from "../language/pipeline.ts";

@@ -3,10 +3,8 @@ import type { HardwareRow, ModelRow, StackRow } from "../catalog/list.ts";
 import { formatBytes, formatCount, formatRate } from "./bytes.ts";
 import { renderCsv } from "./csv.ts";
 import { renderMarkdown, renderText } from "./document.ts";
-import type { OutputFormat } from "./render.ts";
-import { renderJson, renderJsonLines } from "./render.ts";
-import { columnsOf } from "./table.ts";
-import type { Column } from "./table.ts";
+import { type OutputFormat, renderJson, renderJsonLines } from "./render.ts";
+import { type Column, columnsOf } from "./table.ts";
 
 /** The models of the catalog. */
 export function renderModels(models: readonly ModelRow[], format: OutputFormat): string {

@@ -1,7 +1,12 @@
 /** What a view consists of, so that terminal and Markdown say the same. */
 import { escapeUnsafe } from "../diagnostics/quote.ts";
-import { displayWidth, escapeMarkdown, renderMarkdownTable, renderTextTable } from "./table.ts";
-import type { Table } from "./table.ts";
+import {
+  displayWidth,
+  escapeMarkdown,
+  renderMarkdownTable,
+  renderTextTable,
+  type Table,
+} from "./table.ts";
 
 /** A piece of a document; texts are plain and untrusted. */
 export type Block =

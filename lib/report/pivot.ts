@@ -1,7 +1,6 @@
 /** Lays cells out as the tables of 2022 did: a row per strategy, a column per batch size. */
 import type { PlanCell } from "../plan/plan.ts";
-import { columnsOf } from "./table.ts";
-import type { Table } from "./table.ts";
+import { columnsOf, type Table } from "./table.ts";
 
 /** Axes that change what every strategy is asked to do; other axes are options of a strategy. */
 const WORKLOAD_AXES = ["promptTokens", "newTokens"];

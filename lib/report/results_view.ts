@@ -11,8 +11,7 @@ import {
 } from "./agreement.ts";
 import { disturbances, spreadItem, spreadOf } from "./comparability.ts";
 import { predictsOom } from "../plan/selection.ts";
-import { pivotCells, pivotTable } from "./pivot.ts";
-import type { PivotRow } from "./pivot.ts";
+import { pivotCells, type PivotRow, pivotTable } from "./pivot.ts";
 import { fullestDevice } from "./plan_view.ts";
 import type { ReportedCell, ReportedResults } from "./results_shape.ts";
 import { statedItems } from "./stated_view.ts";

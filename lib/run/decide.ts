@@ -1,8 +1,7 @@
 /** Which cells a run has to run, which it takes over from an earlier one, and why. */
 import { withReason } from "../plan/compact_cells.ts";
 import type { Plan, PlanCell } from "../plan/plan.ts";
-import type { PredictedOom } from "../plan/selection.ts";
-import { selectCells } from "../plan/selection.ts";
+import { type PredictedOom, selectCells } from "../plan/selection.ts";
 import { changesBetween } from "./changes.ts";
 import type { HostFacts } from "./host.ts";
 import type { CellHistory, JournalState } from "./journal_records.ts";

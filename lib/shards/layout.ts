@@ -1,7 +1,6 @@
 /** What the files of every rank hold: decided from shapes alone, before a byte is read. */
 import type { CheckpointTensor } from "../catalog/types.ts";
-import type { Module } from "../model/module.ts";
-import { namedParameters } from "../model/module.ts";
+import { type Module, namedParameters } from "../model/module.ts";
 import { partsOf, TENSOR_PARALLEL_GRAIN } from "../strategy/ds_inference/parts.ts";
 import type { Parts } from "../strategy/parallel.ts";
 import { ownerMetadata } from "./owner.ts";

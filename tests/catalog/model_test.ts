@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import type { FileReader } from "../../lib/catalog/files.ts";
-import { diskReader } from "../../lib/catalog/files.ts";
+import { diskReader, type FileReader } from "../../lib/catalog/files.ts";
 import { resolveModel } from "../../lib/catalog/model.ts";
 import { findModel, modelFacts } from "../../lib/catalog/model_facts.ts";
 import type { ModelSpec } from "../../lib/language/pipeline.ts";

@@ -1,7 +1,6 @@
 /** Compiles the text of a pipeline as the commands do, without a disk. */
 import type { FileReader } from "../../lib/catalog/files.ts";
-import { hasErrors } from "../../lib/diagnostics/diagnostic.ts";
-import type { Outcome } from "../../lib/diagnostics/diagnostic.ts";
+import { hasErrors, type Outcome } from "../../lib/diagnostics/diagnostic.ts";
 import { parsePipeline } from "../../lib/language/compile.ts";
 import { compile } from "../../lib/plan/compile.ts";
 import type { PlanContext } from "../../lib/plan/context.ts";
