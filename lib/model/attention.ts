@@ -127,8 +127,9 @@ function sdpaAttention(
   const flops = 4 * batch * heads * rows * keys * headDim;
   torch.kernel("flash_attention", 2 * queryBytes + 2 * wideBytes, flops, "bytes");
   torch.free(logsumexp);
-  // The CPU kernel lays its result out as the query, the CUDA kernels by tokens.
-  if (byHeads && deviceType === "cpu" && query > 1 && heads > 1) {
+  // The result is laid out as the query is (`empty_like` of flash_api.cpp), but by tokens where CUDA has a kernel for masks.
+  const isAsQuery = deviceType === "cpu" || !hasMask;
+  if (byHeads && isAsQuery && query > 1 && heads > 1) {
     output = torch.rebindIndexed(output, "context.contiguous", queryBytes);
   }
   if (bias !== undefined) torch.free(bias);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { attend } from "../../lib/model/attention.ts";
 import type { Operation, TraceSink } from "../../lib/trace/trace.ts";
+import { Recorder } from "../trace/recorder.ts";
 import { testRuntime, torchOn } from "./shapes.ts";
 
 /** The fused kernel that one call launches. */
@@ -32,4 +33,22 @@ Deno.test("fused attention computes a whole tile of queries on a GPU, and reads 
 
 Deno.test("fused attention is no product of a matrix with a vector", () => {
   assert.equal(flashKernel(1, "gpu").kind, "bytes");
+});
+
+Deno.test("a fused result is laid out as its query, but by tokens where CUDA has a mask", () => {
+  function copies(type: "cpu" | "gpu", hasMask: boolean, byHeads: boolean, query = 5): number {
+    const recorder = new Recorder();
+    const sizes = { batch: 2, query, keys: 100, heads: 4, kvHeads: 4, headDim: 8 };
+    const torch = torchOn(
+      recorder,
+      testRuntime("bfloat16", { attention: "sdpa", deviceType: type }),
+    );
+    attend(torch, sizes, { hasMask, scales: false, byHeads });
+    return recorder.tensors().filter(({ name }) => name === "context.contiguous").length;
+  }
+  assert.equal(copies("gpu", false, true), 1);
+  assert.equal(copies("gpu", true, true), 0);
+  assert.equal(copies("cpu", true, true), 1);
+  assert.equal(copies("gpu", false, false), 0);
+  assert.equal(copies("gpu", false, true, 1), 0, "one token has one layout");
 });
