@@ -1,4 +1,7 @@
 /** `plan FILE`: predicts every cell. */
+import { quote } from "../diagnostics/quote.ts";
+import type { Plan } from "../plan/plan.ts";
+import { predictsOom } from "../plan/selection.ts";
 import { renderJson, renderPlan } from "../report/render.ts";
 import { talkDiagnostics } from "./failures.ts";
 import { type PipelineInput, readPipeline, sourceOf } from "./input.ts";
@@ -35,8 +38,25 @@ export async function planCommand(settings: PlanSettings): Promise<number> {
   if (out !== undefined) writeFile(out, renderJson(plan), { terminal });
   const width = settings.output === undefined ? terminal.width : undefined;
   putOut(renderPlan(plan, format, width), settings);
+  if (width !== undefined && format === "table") hint(plan, settings);
   const oom = plan.cells.some(({ prediction }) => prediction.verdict === "oom");
   return oom && settings.detailedExitcode ? EXIT.predictedOom : EXIT.done;
+}
+
+/** On a terminal: the commands that go on from cells that do not fit. */
+function hint({ cells }: Plan, { file, terminal }: PlanSettings): void {
+  const [cell] = cells.filter(predictsOom);
+  if (cell === undefined) return;
+  const path = word(file);
+  terminal.talk(
+    `What fills a cell: stowage explain ${path} ${word(cell.id)}\n` +
+      `What would make it fit: stowage suggest ${path}`,
+  );
+}
+
+/** A word of a command line as it may be typed. */
+function word(text: string): string {
+  return /^[\w./=,:-]+$/.test(text) ? text : quote(text, text.length);
 }
 
 async function planOptions(

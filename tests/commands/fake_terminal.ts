@@ -10,7 +10,15 @@ export interface Said {
 }
 
 /** Runs `main` with streams that remember what was written to them. */
-export async function say(...argv: readonly string[]): Promise<Said> {
+export function say(...argv: readonly string[]): Promise<Said> {
+  return sayOn(undefined, ...argv);
+}
+
+/** The same on a terminal of that width. */
+export async function sayOn(
+  width: number | undefined,
+  ...argv: readonly string[]
+): Promise<Said> {
   let stdout = "";
   let stderr = "";
   function openTerminal({ quiet, color }: TerminalSettings): Terminal {
@@ -26,6 +34,7 @@ export async function say(...argv: readonly string[]): Promise<Said> {
       isLive: false,
       isQuiet: quiet,
       columns: 100,
+      ...(width === undefined ? {} : { width }),
     };
   }
   const exitCode = await main(argv, openTerminal);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { projectFolder, runCli } from "./child.ts";
-import { say } from "./fake_terminal.ts";
+import { say, sayOn } from "./fake_terminal.ts";
 
 const TINY = `${projectFolder}pipelines/tiny.yaml`;
 // deno-lint-ignore no-control-regex
@@ -115,4 +115,15 @@ Deno.test("a full disk behind stdout is told, and is no bug", async () => {
     new TextDecoder().decode(stderr),
     /error\[STW601\]: Cannot write "stdout": no space left on device/,
   );
+});
+
+Deno.test("a plan on a terminal fits it, and says which commands go on from what does not fit", async () => {
+  const { stdout, stderr } = await sayOn(80, "plan", TINY);
+  const [header = ""] = stdout.split("\n").filter((line) => line.startsWith("cell "));
+  assert.match(header, /peak.*ms\/token$/);
+  assert.doesNotMatch(header, /limit/);
+  assert.match(stderr, /stowage explain .*tiny\.yaml accelerate\/batchSize=512\n.*stowage suggest/);
+  const piped = await say("plan", TINY);
+  assert.match(piped.stdout, /^cell .* limit /m);
+  assert.equal(piped.stderr, "");
 });
