@@ -77,10 +77,10 @@ function eagerAttention(
   const repeated = heads === kvHeads
     ? []
     : ["repeat_key", "repeat_value"].map((name) =>
-      torch.rearranged(name, wideBytes, wideBytes * kvHeads / heads)
+      torch.indexed(name, wideBytes, wideBytes * kvHeads / heads)
     );
   const merged = !byHeads && copiesToMerge(sizes, inProjection ? Infinity : query)
-    ? torch.rearranged("query", queryBytes)
+    ? torch.indexed("query", queryBytes)
     : undefined;
   let weights = torch.bmm("attention_scores", scoresBytes, queryBytes + wideBytes, flops);
   if (merged !== undefined) torch.free(merged);
@@ -111,7 +111,7 @@ function sdpaAttention(
   const wideBytes = batch * heads * keys * headDim * elementBytes;
   const repeated = hasMask && heads !== kvHeads
     ? ["repeat_key", "repeat_value"].map((name) =>
-      torch.rearranged(name, wideBytes, wideBytes * kvHeads / heads)
+      torch.indexed(name, wideBytes, wideBytes * kvHeads / heads)
     )
     : [];
   // A boolean mask becomes numbers in the dtype of the query.

@@ -56,8 +56,8 @@ function attention(
 
   // Merging batch and heads copies what is longer than one token.
   const merges = (tokens: number) => tokens > 1 && batch > 1 && size.heads > 1;
-  const queryCopy = merges(query) ? torch.rearranged("query", localBytes) : undefined;
-  const keyCopy = merges(keys) ? torch.rearranged("key_transposed", cacheBytes) : undefined;
+  const queryCopy = merges(query) ? torch.indexed("query", localBytes) : undefined;
+  const keyCopy = merges(keys) ? torch.indexed("key_transposed", cacheBytes) : undefined;
   const scoresBytes = scores * elementBytes;
   const flops = 2 * scores * shape.headDim;
   let weights = torch.bmm("attention_scores", scoresBytes, localBytes + cacheBytes, flops);
@@ -74,7 +74,7 @@ function attention(
     : softmaxWithBias(torch, scores, pass);
   if (first) passing(call, `${name}.scale_mask_softmax`);
   passing(call, `${name}.attention_dropout`);
-  const valueCopy = merges(keys) ? torch.rearranged("value_transposed", cacheBytes) : undefined;
+  const valueCopy = merges(keys) ? torch.indexed("value_transposed", cacheBytes) : undefined;
   let context = torch.bmm("context", localBytes, scoresBytes + cacheBytes, flops);
   if (!first && valueCopy !== undefined) torch.free(valueCopy);
   if (query > 1 && size.heads > 1) {

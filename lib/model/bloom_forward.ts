@@ -42,12 +42,12 @@ function attention(
 
   // The query is a strided part of the projection: merging batch and heads copies unless one of them is 1.
   const copiesQuery = query > 1 && batch > 1 && size.heads > 1;
-  const queryLayer = copiesQuery ? torch.rearranged("query", localBytes) : undefined;
+  const queryLayer = copiesQuery ? torch.indexed("query", localBytes) : undefined;
   const scoresBytes = size.scores * elementBytes;
   const cacheBytes = batch * size.keys * size.tokenBytes;
   const flops = 2 * size.scores * shape.headDim;
   const scores = torch.baddbmm("attention_scores", scoresBytes, localBytes + cacheBytes, flops);
-  const weights = hasMask ? torch.rearranged("attn_weights", scoresBytes) : undefined;
+  const weights = hasMask ? torch.indexed("attn_weights", scoresBytes) : undefined;
   const probs = torch.softmaxInFloat32("attention_probs", size.scores);
   passing(call, `${name}.attention_dropout`);
   let context = torch.bmm("context", localBytes, scoresBytes + cacheBytes, flops);

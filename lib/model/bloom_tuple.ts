@@ -32,7 +32,7 @@ function attention(
   const product = { rows, inputs: shape.hiddenSize, outputs: 3 * local };
   const qkv = torch.linear("query_key_value", product, isView ? "kv" : "activation");
   execution.leave(`${name}.query_key_value`);
-  const queryCopy = copies ? torch.rearranged("query", localBytes) : undefined;
+  const queryCopy = copies ? torch.indexed("query", localBytes) : undefined;
   const present = isView
     ? [{ handle: qkv, device: torch.device, bytes: 3 * localBytes }]
     : ["key", "value"].map((part) => {

@@ -37,13 +37,13 @@ export function rotaryTables(torch: Torch, pass: ForwardPass, headDim: number): 
 
 /** `x * cos + rotate_half(x) * sin` of `bytes`. */
 export function applyRotary(torch: Torch, name: string, bytes: number): number {
-  const cosine = torch.rearranged(`${name}.cos`, bytes);
+  const cosine = torch.indexed(`${name}.cos`, bytes);
   const negative = torch.elementwise(`${name}.negative`, bytes / 2, bytes / 2);
   const rotated = torch.tensor(`${name}.rotated`, bytes);
   torch.cat(`${name}.rotated`, bytes, "strided");
   torch.free(negative);
   const sine = torch.rebindIndexed(rotated, `${name}.sin`, bytes);
-  const sum = torch.rearranged(`${name}.rotary`, bytes, 2 * bytes);
+  const sum = torch.indexed(`${name}.rotary`, bytes, 2 * bytes);
   torch.free(sine, cosine);
   return sum;
 }

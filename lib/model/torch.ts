@@ -46,16 +46,24 @@ export class Torch extends Tape {
     return value;
   }
 
-  /** A step whose operands do not lie alike, or a copy into another layout: the places of all elements are computed. */
-  rebindIndexed(old: number, name: string, bytes: number, inputBytes = bytes): number {
-    const value = this.indexed(name, bytes, inputBytes, this.#elements(bytes));
-    this.free(old);
-    return value;
+  /**
+   * A kernel whose operands do not lie alike, such as a mask or a copy of heads that lie by tokens: the place of each
+   * element is computed.
+   */
+  override indexed(
+    name: string,
+    bytes: number,
+    inputBytes = bytes,
+    places = this.#elements(bytes),
+  ): number {
+    return super.indexed(name, bytes, inputBytes, places);
   }
 
-  /** A copy into another layout, such as that of heads beside tokens. */
-  rearranged(name: string, bytes: number, inputBytes = bytes): number {
-    return this.indexed(name, bytes, inputBytes, this.#elements(bytes));
+  /** A step of an elementwise chain that is such a kernel. */
+  rebindIndexed(old: number, name: string, bytes: number, inputBytes = bytes): number {
+    const value = this.indexed(name, bytes, inputBytes);
+    this.free(old);
+    return value;
   }
 
   /**
