@@ -43,6 +43,9 @@ function toDevice(fact: DeviceFact): Device {
     memoryBytes: fact.memoryBytes.value,
     bandwidthBytesPerSecond: fact.bandwidthBytesPerSecond.value,
     flops: fact.flops.values as Device["flops"],
+    ...(fact.multiprocessors === undefined
+      ? {}
+      : { multiprocessorHertz: fact.multiprocessors.count * fact.multiprocessors.hertz }),
     linkBytesPerSecond: fact.linkBytesPerSecond.value,
     hostLinkBytesPerSecond: fact.hostLinkBytesPerSecond.value,
   };

@@ -35,6 +35,12 @@ export interface DeviceFact {
     readonly values: Readonly<Record<string, number | undefined>>;
     readonly source: string;
   };
+  /** Absent on CPUs. */
+  readonly multiprocessors?: {
+    readonly count: number;
+    readonly hertz: number;
+    readonly source: string;
+  };
   readonly linkBytesPerSecond: Fact;
   readonly hostLinkBytesPerSecond: Fact;
   readonly notes?: string;

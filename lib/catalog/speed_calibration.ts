@@ -16,8 +16,8 @@ import type { Device, Stack } from "./types.ts";
 export interface SpeedConstants {
   /** Part of the data-sheet bandwidth that elementwise kernels and copies reach. */
   readonly copyEfficiency: number;
-  /** Bytes that a device could move while a kernel computes where one element lies. */
-  readonly placeBytes: number;
+  /** Cycles of one multiprocessor for which a kernel works on one element whose place it computes. */
+  readonly placeCycles: number;
   /** Part of the bandwidth that matrix products with few rows reach, which read weights above all. */
   readonly weightReadEfficiency: number;
   /** Time of products with int8 matrices, as a multiple of what their bytes and FLOPs would take in float16. */

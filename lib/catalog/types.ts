@@ -11,6 +11,8 @@ export interface Device {
   readonly bandwidthBytesPerSecond: number;
   /** Data-sheet dense rate in FLOP/s for each dtype that the device computes in. */
   readonly flops: Readonly<Partial<Record<Dtype | "int8", number>>>;
+  /** Multiprocessors times their boost clock; absent on CPUs and where the pipeline spells a device out. */
+  readonly multiprocessorHertz?: number;
   /** Rate in one direction to another device of the node. */
   readonly linkBytesPerSecond: number;
   /** Rate in one direction between host and device. */

@@ -49,6 +49,9 @@ export interface Rates {
 /** A plain NVMe drive, for hardware that does not declare its disk. */
 export const DEFAULT_DISK_BYTES_PER_SECOND = 2e9;
 
+/** Memory that an H100 moves while one multiprocessor works for a cycle: for devices whose multiprocessors are not known. */
+const BYTES_OF_A_CYCLE = 12.8;
+
 /** What decides the rates beside the hardware. */
 export interface RateOptions {
   readonly dtype: Dtype;
@@ -77,7 +80,9 @@ export function ratesOf(
   const slower = dtype === "int8" ? facts.int8Factor : 1;
   return {
     copyBytesPerSecond: bandwidth * facts.copyEfficiency,
-    placeSeconds: device.type === "cpu" ? 0 : facts.placeBytes / bandwidth,
+    placeSeconds: device.type === "cpu"
+      ? 0
+      : facts.placeCycles / (device.multiprocessorHertz ?? bandwidth / BYTES_OF_A_CYCLE),
     weightBytesPerSecond: bandwidth * facts.weightReadEfficiency / slower,
     flopsPerSecond: flops * facts.flopsEfficiency / slower,
     replayedAttentionBytesPerSecond: bandwidth * facts.replayedAttentionEfficiency,
