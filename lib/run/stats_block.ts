@@ -74,10 +74,13 @@ function parseBlock(block: string, context: string): StatsBlock | null {
   const [variant, msPerToken] = stated(of);
   if (variant === null || msPerToken === null) return null;
   const { passSeconds, statedTokens, batchSize } = common;
-  const passes = passesOf(msPerToken, passSeconds, statedTokens);
-  const tokensPerPass = passes === null || statedTokens === null ? null : statedTokens / passes;
   const told = askedTokens(context);
   const asked = told ?? BUILT_IN_TOKENS;
+  const batches = told === null || batchSize === null || statedTokens === null
+    ? null
+    : statedTokens / told / batchSize;
+  const passes = passesOf(msPerToken, passSeconds, statedTokens, batches);
+  const tokensPerPass = passes === null || statedTokens === null ? null : statedTokens / passes;
   const ranks = tokensPerPass === null || batchSize === null
     ? null
     : tokensPerPass / batchSize / asked;
@@ -108,17 +111,38 @@ function stated(
   return seconds === null ? [null, null] : ["v0", seconds * 1000];
 }
 
-/** The stated tokens over the seconds of one pass give the stated time, or a whole part of it. */
+/**
+ * The stated tokens over the seconds of one pass give the stated time, or a whole part of it. How long one pass took and
+ * how long the others did differ by chance, but passes of all ranks share the stated tokens evenly.
+ *
+ * @param batches Stated tokens in batches of what was asked for: passes times ranks; null where the log does not tell.
+ */
 function passesOf(
   msPerToken: number,
   passSeconds: number | null,
   statedTokens: number | null,
+  batches: number | null,
 ): number | null {
   if (passSeconds === null || statedTokens === null || passSeconds === 0) return null;
   const ratio = msPerToken / (1000 * passSeconds / statedTokens);
+  const shares = batches !== null && Number.isInteger(batches) && batches <= MOST_BATCHES
+    ? divisors(batches)
+    : [];
+  const distance = (passes: number) => Math.abs(Math.log(ratio / passes));
+  const [nearest] = shares.toSorted((a, b) => distance(a) - distance(b));
+  if (nearest !== undefined && distance(nearest) < Math.log(1.5)) return nearest;
   const whole = Math.max(1, Math.round(ratio));
   // The first pass of the oldest scripts is a cold one, several times slower than what the stats are about.
   return Math.abs(ratio / whole - 1) < 0.2 ? whole : null;
+}
+
+/** More than any script has, and few enough to try them all. */
+const MOST_BATCHES = 100_000;
+
+function divisors(whole: number): number[] {
+  return Array.from({ length: whole }, (_, index) => index + 1).filter((part) =>
+    whole % part === 0
+  );
 }
 
 const BUILT_IN_TOKENS = 100;

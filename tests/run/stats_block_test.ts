@@ -94,3 +94,17 @@ Deno.test("report reads such a log", async () => {
   assert.match(stdout, /^v2 +8 +5\.23 +683\.397 +4\.241 +800 +1 +counts the prompt$/m);
   assert.match(stdout, /^v2 +1 +283 +501\.871 +226\.188 +800 +8 +counts the prompt$/m);
 });
+
+Deno.test("a pass that took longer or shorter than the others does not change how many there were", () => {
+  for (const [seconds, passes] of [[0.5, 3], [0.41, 3], [0.62, 3], [1.6, 1]] as const) {
+    const [block] = parseStatsBlocks(`
+*** Starting to generate 8 tokens with bs=64
+*** Performance stats:
+Throughput per token including tokenize: 1.0000 msecs
+Start to ready to generate: 1.500 secs
+Tokenize and generate 1536 (bs=64) tokens: ${seconds} secs
+Start to finish: 3.000 secs
+`);
+    assert.equal(block?.passes, passes, `${seconds} s`);
+  }
+});
