@@ -33,14 +33,8 @@ function attention(call: ForwardCall<NeoxShape>, layer: number, hasMask: boolean
   const turnedQuery = applyRotary(torch, "query", turned);
   const turnedKey = applyRotary(torch, "key", turned);
   // The rest of each head is concatenated behind what was turned.
-  const whole = (part: string, turned: number) => {
-    const joined = torch.tensor(part, bytes);
-    torch.cat(part, bytes, "strided");
-    torch.free(turned);
-    return joined;
-  };
-  const query = whole("query", turnedQuery);
-  const key = whole("key", turnedKey);
+  const query = torch.rebindCat(turnedQuery, "query", bytes);
+  const key = torch.rebindCat(turnedKey, "key", bytes);
   updateCache(torch, layer, pass, {
     tokenBytes: local * elementBytes,
     inProjection: ["value"],

@@ -39,9 +39,7 @@ export function rotaryTables(torch: Torch, pass: ForwardPass, headDim: number): 
 export function applyRotary(torch: Torch, name: string, bytes: number): number {
   const cosine = torch.indexed(`${name}.cos`, bytes);
   const negative = torch.elementwise(`${name}.negative`, bytes / 2, bytes / 2);
-  const rotated = torch.tensor(`${name}.rotated`, bytes);
-  torch.cat(`${name}.rotated`, bytes, "strided");
-  torch.free(negative);
+  const rotated = torch.rebindCat(negative, `${name}.rotated`, bytes);
   const sine = torch.rebindIndexed(rotated, `${name}.sin`, bytes);
   const sum = torch.indexed(`${name}.rotary`, bytes, 2 * bytes);
   torch.free(sine, cosine);

@@ -72,12 +72,21 @@ export class Torch extends Tape {
    * `strided`, a kernel with 1,024 threads a processor moves one element in each at a time, half as many as others.
    */
   cat(name: string, bytes: number, parts: "whole" | "along the last dimension" | "strided"): void {
-    const { behaviours } = this.runtime;
-    const isVectorized = parts === "whole" && !behaviours.has("cat-moves-single-elements");
-    const isStrided = parts === "strided" || behaviours.has("cat-moves-single-elements");
-    const places = this.#elements(bytes) * (isStrided ? 2 : 1);
-    if (isVectorized) this.kernel(name, 2 * bytes);
-    else this.kernel(name, 2 * bytes, places, "indexed");
+    const isOneByOne = this.runtime.behaviours.has("cat-moves-single-elements");
+    const asIf = isOneByOne ? "strided" : parts;
+    if (asIf === "whole") this.kernel(name, 2 * bytes);
+    else {
+      const places = this.#elements(bytes) * (asIf === "strided" ? 2 : 1);
+      this.kernel(name, 2 * bytes, places, "indexed");
+    }
+  }
+
+  /** A step of a chain that concatenates strided parts. */
+  rebindCat(old: number, name: string, bytes: number): number {
+    const value = this.tensor(name, bytes);
+    this.cat(name, bytes, "strided");
+    this.free(old);
+    return value;
   }
 
   /** Elements of the model's dtype. */
